@@ -25,9 +25,9 @@ type secret struct {
 	stages    map[string]string // label to version id
 
 	// What readers still see of stages after a change, see Lag.
-	lagging    map[string]string
-	lagReads   int
-	lagUntil   time.Time
+	lagging  map[string]string
+	lagReads int
+	lagUntil time.Time
 }
 
 // version is one value. Its content never changes once it has one; RotateSecret
