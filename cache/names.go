@@ -1,0 +1,182 @@
+package cache
+
+import "strings"
+
+// names knows which ids mean the same secret: every id that was asked for points
+// to the ARN that the answer had.
+type names struct {
+	arn     map[string]string
+	account string // the function's own account, "" while unknown
+}
+
+func newNames() names { return names{arn: map[string]string{}} }
+
+// canonical returns the ARN that id is known to mean, or id itself.
+func (n *names) canonical(id string) string {
+	if arn, ok := n.arn[id]; ok {
+		return arn
+	}
+	return id
+}
+
+// learn notes that a fetch by id brought s.
+func (n *names) learn(id string, s *Secret) {
+	if !isARN(id) {
+		// Only a secret of the function's own account can be asked for by name.
+		n.account = account(s.ARN)
+	}
+	if p := withoutSuffix(s.ARN); p != s.ARN && n.arn[p] != p {
+		n.arn[p] = s.ARN
+	}
+	if s.Name != "" && n.account != "" && n.account == account(s.ARN) {
+		n.arn[s.Name] = s.ARN
+	}
+	n.arn[id] = s.ARN
+	n.arn[s.ARN] = s.ARN
+}
+
+// forget removes every id that points to arn.
+func (n *names) forget(arn string) {
+	for id, to := range n.arn {
+		if to == arn {
+			delete(n.arn, id)
+		}
+	}
+}
+
+func isARN(id string) bool { return strings.HasPrefix(id, "arn:") }
+
+// account returns the fifth part of an ARN, which is the account id.
+func account(arn string) string {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		return parts[4]
+	}
+	return ""
+}
+
+// withoutSuffix strips the hyphen and six characters that Secrets Manager puts
+// behind the name in an ARN. What has no such end is returned as it is.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
+func withoutSuffix(arn string) string {
+	cut := len(arn) - 7
+	if !isARN(arn) || cut < 0 || arn[cut] != '-' || strings.ContainsAny(arn[cut+1:], "/_+=.@-:") {
+		return arn
+	}
+	return arn[:cut]
+}
+
+// nameIn returns the part of an ARN behind ":secret:", or id itself if it is a
+// name.
+func nameIn(id string) string {
+	if !isARN(id) {
+		return id
+	}
+	_, name, _ := strings.Cut(id, ":secret:")
+	return name
+}
+
+// alike reports whether a and b may be ids of one secret, as far as their
+// spelling tells: ARNs that differ at most in the suffix, or a name and an ARN
+// that holds it.
+func alike(a, b string) bool {
+	if a == b {
+		return true
+	}
+	if isARN(a) && isARN(b) {
+		return withoutSuffix(a) == b || a == withoutSuffix(b) || withoutSuffix(a) == withoutSuffix(b)
+	}
+	if isARN(a) == isARN(b) {
+		return false
+	}
+	name, arn := a, b
+	if isARN(a) {
+		name, arn = b, a
+	}
+	return nameIn(arn) == name || nameIn(withoutSuffix(arn)) == name
+}
+
+// learn notes what the first, or a later, fetch told about the identity of e's
+// secret. It returns the entry that holds this secret from now on: e itself, or
+// one that was made under another id and turned out to be the same. c.mu is held.
+func (c *Cache) learn(e *entry, f *flight, s *Secret) *entry {
+	if s.ARN == "" || e.key.secret == s.ARN && c.names.arn[f.query.ID] == s.ARN {
+		return e
+	}
+	old := e.key.secret
+	c.names.learn(f.query.ID, s)
+	if old == s.ARN {
+		return e
+	}
+	if isARN(old) && c.names.arn[old] == old {
+		// The name means a secret that was made anew, with another suffix.
+		c.forgetSecret(old, e)
+	}
+	for k, other := range c.entries {
+		if k.secret == old || k.secret == f.query.ID {
+			c.rekey(other, s.ARN)
+		}
+	}
+	return e.home()
+}
+
+// rekey moves e to the key that has arn, or into the entry that is there already.
+// c.mu is held.
+func (c *Cache) rekey(e *entry, arn string) {
+	delete(c.entries, e.key)
+	e.key.secret = arn
+	into, ok := c.entries[e.key]
+	if !ok {
+		c.entries[e.key] = e
+		return
+	}
+	c.order.remove(e)
+	e.into = into
+	into.named = into.named || e.named
+	into.read = into.read || e.read
+	into.running = append(into.running, e.running...)
+	if e.last != nil && (into.last == nil || into.last.number < e.last.number) {
+		into.last = e.last
+	}
+	if into.named {
+		c.order.remove(into)
+	}
+	if e.secret != nil && e.settled > into.settled {
+		into.secret, into.fetched, into.settled, into.ttl = e.secret, e.fetched, e.settled, e.ttl
+		into.loaded, into.old = true, e.old
+	}
+	if next := e.next; next != nil {
+		e.next = nil
+		c.begin(into, next)
+	}
+	into.counts.add(e.counts)
+	if into.askID == arn {
+		into.askID = e.askID
+	}
+}
+
+// strayed reports whether a finished flight brought another secret than the id
+// means by now: a shared entry is fetched by name, and the name may have moved to
+// a secret that was made anew, while this caller asked for the old one's ARN.
+func (c *Cache) strayed(q Query, f *flight) bool {
+	if f.err != nil || f.snapshot || f.secret.ARN == "" {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.names.canonical(q.ID) != f.secret.ARN
+}
+
+// twin returns the first fetch, under way, of what is probably the same secret
+// under another id. Its answer will tell, so that two readers of a cold secret,
+// one by name and one by ARN, make one call. c.mu is held.
+func (c *Cache) twin(id string) *flight {
+	if _, known := c.names.arn[id]; known || c.snapshot || c.entries[key{secret: id}] != nil {
+		return nil
+	}
+	for k, e := range c.entries {
+		if !e.loaded && k.isCurrent() && len(e.running) > 0 && alike(k.secret, id) && !c.overdue(e.last) {
+			return e.last
+		}
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const (
+	// refreshEvery bounds what callers of Refresh can cost: one fetch a second.
+	refreshEvery = time.Second
+	// Secrets Manager is eventually consistent: a read just after a rotation can
+	// return the version before. These are the pauses between looks.
+	firstPause = 100 * time.Millisecond
+	lastPause  = time.Second
+	// An event that names no version cannot say when the right one has come: after
+	// an unchanged answer it is looked for this often again, two seconds in all.
+	extraLooks = 3
+	// EventBridge cuts the time of an event to whole seconds, and the clocks of two
+	// services differ a little.
+	eventTimeSlack = 2 * time.Second
+)
+
+// Refresh makes sure that a value is not older than the call, for a caller to
+// whom the value it has, of version ifVersion, was refused. It fetches, unless
+// the held version is another than ifVersion already, or the last fetch began
+// less than a second ago: then that one's outcome is the answer. changed reports
+// whether the version differs from ifVersion or, where that is empty, from the one
+// held when Refresh was called.
+func (c *Cache) Refresh(ctx context.Context, id, ifVersion string) (a Answer, changed bool, err error) {
+	c.mu.Lock()
+	e := c.entry(Query{ID: id})
+	before := ifVersion
+	if e.usable(c.o) {
+		if ifVersion == "" {
+			before = e.secret.VersionID
+		} else if e.secret.VersionID != ifVersion {
+			defer c.mu.Unlock()
+			c.count(e, Hit)
+			return e.answer(Hit), true, nil
+		}
+	}
+	f, recent := e.last, false
+	if f != nil && f.began.age() < refreshEvery {
+		recent = true
+	} else {
+		f = c.startFresh(e, noted)
+	}
+	c.mu.Unlock()
+
+	if err := c.wait(ctx, e, f); err != nil {
+		return Answer{}, false, err
+	}
+	m := Refreshed
+	if recent {
+		m = Miss // which falls back on the held value
+	}
+	if a, err = c.answer(e, f, m); err != nil {
+		return Answer{}, false, err
+	}
+	return a, a.Secret.VersionID != before, nil
+}
+
+// Change is what a rotation event tells: a secret has a new current version.
+type Change struct {
+	ID        string    // name or ARN, as the event has it
+	Alias     string    // another id of the same secret, if the event has one
+	VersionID string    // of the new version; "" when the event does not tell
+	Time      time.Time // of the event; zero when it does not tell
+}
+
+// Rotated is what became of a [Change].
+type Rotated struct {
+	Held      bool   // the secret is named or was read here; if not, nothing was done
+	VersionID string // the current version now
+	Changed   bool   // it is another than before
+}
+
+// Rotate fetches a secret that has changed, and forgets what is held of its other
+// versions and stages. The fetch begins after the call. If ch names the version,
+// Rotate looks until it sees that one or a newer, and fails when ctx ends or
+// the error is final; if that version is held, it asks nobody. When ch names none
+// and the version is the same as before, it looks three times more within two
+// seconds.
+//
+// When Rotate returns, [Options.Changed] has returned for the version it reports.
+func (c *Cache) Rotate(ctx context.Context, ch Change) (Rotated, error) {
+	c.mu.Lock()
+	id, held := c.heldAs(ch)
+	if !held {
+		c.mu.Unlock()
+		return Rotated{}, nil
+	}
+	e := c.entry(Query{ID: id})
+	c.forgetSecretButCurrent(e)
+	before := ""
+	if e.secret != nil {
+		before = e.secret.VersionID
+	}
+	if before != "" && before == ch.VersionID {
+		f := e.publishing
+		c.count(e, Hit)
+		c.mu.Unlock()
+		return Rotated{Held: true, VersionID: before}, await(ctx, f)
+	}
+	f := c.startFresh(e, noted)
+	c.mu.Unlock()
+
+	s, err := c.look(ctx, e, f, ch, before)
+	if err != nil {
+		return Rotated{Held: true, VersionID: before}, err
+	}
+	return Rotated{Held: true, VersionID: s.VersionID, Changed: s.VersionID != before}, nil
+}
+
+// look waits for f, and for more flights after it, until one brings what ch tells
+// of.
+func (c *Cache) look(ctx context.Context, e *entry, f *flight, ch Change, before string) (*Secret, error) {
+	pause := firstPause
+	for looks := 0; ; looks++ {
+		if err := await(ctx, f); err != nil {
+			return nil, unseen(ch, before, nil)
+		}
+		a, err := c.answer(e, f, Refreshed)
+		if done, err := enough(a.Secret, err, ch, before, looks); done {
+			return a.Secret, err
+		}
+		timer := time.NewTimer(jittered(pause))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			if a.Secret != nil {
+				before = a.Secret.VersionID
+			}
+			return nil, unseen(ch, before, err)
+		}
+		pause = min(2*pause, lastPause)
+		f = c.flightAfter(e, f)
+	}
+}
+
+// enough decides whether looking for the version of ch has come to an end, and
+// with which error.
+func enough(s *Secret, err error, ch Change, before string, looks int) (bool, error) {
+	switch {
+	case err != nil && !AsError(ch.ID, err).Transient():
+		return true, err
+	case ch.VersionID == "":
+		return looks >= extraLooks || err == nil && s.VersionID != before, err
+	case err != nil:
+		return false, nil
+	}
+	// A version that was made after the event is newer than the one it names.
+	outdated := !ch.Time.IsZero() && s.Created.After(ch.Time.Add(eventTimeSlack))
+	return s.VersionID == ch.VersionID || outdated, nil
+}
+
+// flightAfter returns a flight of e that began after f, which has ended: one that
+// somebody else began meanwhile is as good as a new one. So many callers that look
+// for one version cost what one costs.
+func (c *Cache) flightAfter(e *entry, f *flight) *flight {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e = e.home()
+	if last := e.last; last != nil && last.number > f.number && !c.overdue(last) {
+		return last
+	}
+	return c.startFresh(e, noted)
+}
+
+// unseen is the error of a search that ended before it found what ch tells of.
+func unseen(ch Change, current string, cause error) error {
+	wanted := "the new version"
+	if ch.VersionID != "" {
+		wanted = fmt.Sprintf("version %q", ch.VersionID)
+	}
+	e := &Error{ID: ch.ID, Status: http.StatusGatewayTimeout, Type: TypeTimeout, Err: cause}
+	switch {
+	case cause != nil:
+		e.Message = fmt.Sprintf("%s was not seen in time: %v", wanted, cause)
+	case current == "":
+		e.Message = fmt.Sprintf("%s was not seen in time: no answer", wanted)
+	default:
+		e.Message = fmt.Sprintf("%s was not seen in time, %q is still the current one", wanted, current)
+	}
+	return e
+}
+
+// await waits for f, if there is one.
+func await(ctx context.Context, f *flight) error {
+	if f == nil {
+		return nil
+	}
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Holds reports whether the secret that id means is named here or held.
+func (c *Cache) Holds(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, held := c.heldAs(Change{ID: id})
+	return held
+}
+
+// heldAs returns the id by which the changed secret is known here. An entry that
+// knows only an error does not count. c.mu is held.
+func (c *Cache) heldAs(ch Change) (string, bool) {
+	ids := []string{ch.ID}
+	if ch.Alias != "" && !isARN(ch.ID) {
+		ids = append(ids, ch.Alias)
+	}
+	for _, id := range ids {
+		for _, named := range c.o.Named {
+			if alike(c.names.canonical(named), id) || c.names.canonical(named) == c.names.canonical(id) {
+				return named, true
+			}
+		}
+		for k, e := range c.entries {
+			if e.secret != nil && (k.secret == c.names.canonical(id) || alike(k.secret, id)) {
+				return e.askID, true
+			}
+		}
+	}
+	return "", false
+}
+
+// forgetSecretButCurrent drops the entries of e's secret for other versions and
+// stages: labels have moved between them. c.mu is held.
+func (c *Cache) forgetSecretButCurrent(e *entry) {
+	for k, other := range c.entries {
+		if k.secret == e.key.secret && other != e {
+			delete(c.entries, k)
+			c.order.remove(other)
+		}
+	}
+}
