@@ -1,0 +1,156 @@
+package localhttp
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// conns counts the connections of a server. It learns of them from the ConnState
+// hook instead of wrapping each: net/http needs the real one to close it softly.
+type conns struct {
+	max int
+
+	mu      sync.Mutex
+	open    int                   // accepted, not closed, not refused
+	silent  map[net.Conn]struct{} // those of open that have not sent a request yet
+	refused map[net.Conn]struct{} // those that are told why and closed
+	closed  bool
+
+	refusals sync.WaitGroup
+}
+
+// observe is the server's ConnState hook. It is called with StateNew before the
+// next Accept, so that Accept always sees the exact number.
+func (c *conns) observe(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.open++
+		if c.silent == nil {
+			c.silent = make(map[net.Conn]struct{})
+		}
+		c.silent[conn] = struct{}{}
+		if c.closed {
+			_ = conn.Close()
+		}
+	case http.StateActive:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.silent, conn)
+	case http.StateClosed, http.StateHijacked:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.open--
+		delete(c.silent, conn)
+	}
+}
+
+// shutdown closes the connections that net/http would wait for although nothing
+// came over them: it gives them five seconds, all of Lambda's shutdown is two.
+func (c *conns) shutdown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for conn := range c.silent {
+		_ = conn.Close()
+	}
+	for conn := range c.refused {
+		_ = conn.Close()
+	}
+}
+
+// limited is a listener that refuses connections beyond the limit.
+type limited struct {
+	net.Listener
+	conns *conns
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil || l.conns.admits() {
+			return conn, err
+		}
+		l.conns.refuse(conn)
+	}
+}
+
+func (c *conns) admits() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open < c.max
+}
+
+const (
+	// maxRefused bounds how many refused connections wait for their request, in
+	// descriptors and goroutines. One more is answered before it asks.
+	maxRefused = 64
+
+	// refusalTime is how long they wait.
+	refusalTime = time.Second
+)
+
+const refusal = "HTTP/1.1 429 Too Many Requests\r\n" +
+	"Content-Type: text/plain; charset=utf-8\r\n" +
+	"Content-Length: 25\r\n" +
+	"Connection: close\r\n" +
+	"\r\n" +
+	"Connection limit exceeded"
+
+// refuse answers 429 and closes. It waits a moment for the request, because some
+// clients take an answer before they asked for a protocol error, and for the
+// client to have read the answer, because closing a socket with unread bytes
+// takes back what was written.
+func (c *conns) refuse(conn net.Conn) {
+	if !c.keepRefused(conn) {
+		_ = conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
+		_, _ = io.WriteString(conn, refusal)
+		_ = conn.Close()
+		return
+	}
+	go func() {
+		defer c.dropRefused(conn)
+		buf := make([]byte, 4<<10)
+		_ = conn.SetDeadline(time.Now().Add(refusalTime))
+		_, _ = conn.Read(buf)
+		_ = conn.SetDeadline(time.Now().Add(refusalTime))
+		if _, err := io.WriteString(conn, refusal); err != nil {
+			return
+		}
+		half, ok := conn.(interface{ CloseWrite() error })
+		if !ok || half.CloseWrite() != nil {
+			return
+		}
+		for {
+			if _, err := conn.Read(buf); err != nil {
+				return
+			}
+		}
+	}()
+}
+
+func (c *conns) keepRefused(conn net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.refused) >= maxRefused {
+		return false
+	}
+	if c.refused == nil {
+		c.refused = make(map[net.Conn]struct{})
+	}
+	c.refused[conn] = struct{}{}
+	c.refusals.Add(1) // under the lock, and so before shutdown's Wait
+	return true
+}
+
+func (c *conns) dropRefused(conn net.Conn) {
+	_ = conn.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.refused, conn)
+	c.refusals.Done()
+}

@@ -1,0 +1,181 @@
+package localhttp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/cache"
+)
+
+const (
+	// maxEvent is more than a synchronous invocation's payload, 6 MB.
+	maxEvent = 7 << 20
+
+	// reserve is what a rotation leaves of the invocation that brought its event,
+	// for the answer to travel and the handler to return it.
+	reserve = 500 * time.Millisecond
+
+	// patience bounds a rotation that no invocation bounds.
+	patience = 10 * time.Second
+)
+
+// rotated is the answer about one secret.
+type rotated struct {
+	Rotated   bool   `json:"rotated"`
+	SecretID  string `json:"secretId,omitempty"`
+	VersionID string `json:"versionId,omitempty"`
+	Changed   *bool  `json:"changed,omitempty"`
+	failure
+}
+
+// rotation renews what an event says has changed, and answers when that is done
+// and the dotenv file written. It is the query that names the secret, if it does,
+// and else the event in the body.
+func (h *handler) rotation(w http.ResponseWriter, r *http.Request, q *query) {
+	ctx, cancel := context.WithTimeout(r.Context(), h.left())
+	defer cancel()
+
+	changes := []cache.Change{{ID: q.secretID, VersionID: q.versionID}}
+	switch {
+	case q.has == 0:
+		var ok bool
+		if changes, ok = h.readEvent(w, r); !ok {
+			return
+		}
+	case q.secretID == "":
+		writeText(w, http.StatusBadRequest, missingSecretID)
+		return
+	case !validID(w, q.secretID):
+		return
+	}
+
+	outcomes := h.rotateAll(ctx, changes)
+	if r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // nobody waits for the answer; see fail
+	}
+	answerRotation(w, outcomes)
+}
+
+// left is how long a rotation may take. The deadline is Lambda's wall time. A
+// short one is not eaten up by the reserve; one that has passed is of an
+// invocation before: the event may come before the INVOKE that belongs to it.
+func (h *handler) left() time.Duration {
+	deadline := h.deadline()
+	if deadline.IsZero() {
+		return patience
+	}
+	left := time.Until(deadline)
+	if left <= 0 {
+		return patience
+	}
+	return max(left-reserve, left/2)
+}
+
+// readEvent returns what the body tells of, or answers why there is nothing to
+// do about it.
+func (h *handler) readEvent(w http.ResponseWriter, r *http.Request) (changes []cache.Change, ok bool) {
+	body, err := readBody(w, r)
+	if err != nil {
+		status, f := http.StatusBadRequest, failure{"InvalidRequestException", "the body did not come to its end"}
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			status, f = http.StatusRequestEntityTooLarge, failure{"RequestTooLarge", "the event is larger than 7 MB"}
+		}
+		w.Header()["Connection"] = []string{"close"} // what is left of the body is not read
+		writeJSON(w, status, f)
+		return nil, false
+	}
+	for _, e := range h.matcher.Match(body) {
+		changes = append(changes, cache.Change{ID: e.SecretID, Alias: e.Name, VersionID: e.VersionID, Time: e.Time})
+	}
+	if changes == nil && !json.Valid(body) {
+		writeJSON(w, http.StatusBadRequest, failure{"InvalidRequestException", "the body is not JSON"})
+		return nil, false
+	}
+	return changes, true
+}
+
+// bodyTimeout is how long a body may take from localhost, before half a request
+// stops holding a connection. A body lasts no longer than the call that sends it,
+// so unlike an idle deadline this one is not open over a freeze.
+const bodyTimeout = 10 * time.Second
+
+// boundBody is for every request with a body, also where nobody reads it:
+// net/http reads it to its end before it answers.
+func boundBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxEvent {
+		return nil, &http.MaxBytesError{Limit: maxEvent}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
+	if err == nil {
+		// net/http goes on reading, to learn whether the client is still there: a
+		// deadline would look as if it had gone.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
+	return body, err
+}
+
+// outcome is what became of one change.
+type outcome struct {
+	rotated
+	err error
+}
+
+// rotateAll renews all secrets side by side. The outcomes are in the order of
+// changes.
+func (h *handler) rotateAll(ctx context.Context, changes []cache.Change) []outcome {
+	outcomes := make([]outcome, len(changes))
+	var wg sync.WaitGroup
+	for i, ch := range changes {
+		wg.Go(func() {
+			o := outcome{rotated: rotated{SecretID: ch.ID}}
+			res, err := h.cache.Rotate(ctx, ch)
+			switch {
+			case err != nil:
+				o.err, o.failure = err, describe(err)
+			case res.Held:
+				o.Rotated, o.VersionID, o.Changed = true, res.VersionID, &res.Changed
+			}
+			outcomes[i] = o
+		})
+	}
+	wg.Wait()
+	return outcomes
+}
+
+// answerRotation leads with the first secret that failed, else with the first
+// that is held here.
+func answerRotation(w http.ResponseWriter, outcomes []outcome) {
+	type answer struct {
+		rotated
+		Secrets []rotated `json:"secrets,omitempty"`
+	}
+	first := func(is func(outcome) bool) (answer, bool) {
+		i := slices.IndexFunc(outcomes, is)
+		if i < 0 {
+			return answer{}, false
+		}
+		a := answer{rotated: outcomes[i].rotated}
+		if len(outcomes) > 1 {
+			for _, o := range outcomes {
+				a.Secrets = append(a.Secrets, o.rotated)
+			}
+		}
+		return a, true
+	}
+	if a, ok := first(func(o outcome) bool { return o.err != nil }); ok {
+		writeJSON(w, http.StatusBadGateway, a)
+		return
+	}
+	a, _ := first(func(o outcome) bool { return o.Rotated })
+	writeJSON(w, http.StatusOK, a) // of no secret that is held: {"rotated":false}
+}
