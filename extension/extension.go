@@ -80,7 +80,7 @@ func Register(ctx context.Context, o Options) (*Session, error) {
 	}
 	events := o.Events
 	if events == nil {
-		events = []EventType{} // null is refused
+		events = []EventType{} // the list is there, if empty
 	}
 	body, err := json.Marshal(struct {
 		Events []EventType `json:"events"`

@@ -1,0 +1,361 @@
+// Package lambdatest runs a Lambda function and its extensions without Lambda.
+//
+// It is a strict fake of the Extensions API and the Runtime API on one port of
+// 127.0.0.1: it keeps Lambda's order of start, invocation, freeze and shutdown,
+// answers a mistake as Lambda would, and reports it to the test with the rule
+// that was broken. A test of an extension's binary is
+//
+//	l := lambdatest.New(lambdatest.Options{TB: t})
+//	defer l.Close()
+//	l.StartExtension(exec.Command("./my-extension"))
+//	l.StartHandler(func(ctx context.Context, event []byte) ([]byte, error) { return event, nil })
+//	res, err := l.Invoke(t.Context(), []byte(`{}`)) // then l.Shutdown(ctx, lambdatest.Spindown)
+//
+// [Lambda.StartRuntime] starts a real function instead, [Lambda.GoExtension] and
+// [Lambda.GoRuntime] run either of them within the test. What calls the API
+// without having been started here takes part too, if [Options.ExtensionNames]
+// has its name. Nothing is restarted after a failure: start the parts anew.
+package lambdatest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// TB is what the fake needs of a *testing.T. Without one, mistakes are still
+// kept: see [Lambda.Violations].
+type TB interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Logf(format string, args ...any)
+}
+
+// The values of [Options.InitializationType].
+const (
+	OnDemand               = "on-demand"
+	ProvisionedConcurrency = "provisioned-concurrency"
+	SnapStart              = "snap-start"
+	ManagedInstances       = "lambda-managed-instances"
+)
+
+// The reasons of a shutdown. Lambda spells them in several ways.
+const (
+	Spindown = "SPINDOWN"
+	Timeout  = "TIMEOUT"
+	Failure  = "FAILURE"
+)
+
+// Options says what function there is. The zero value is an on-demand function
+// named "function" with Lambda's own limits.
+type Options struct {
+	TB TB // told of mistakes and of the output of processes; may be nil
+
+	Function           string   // "" = function
+	Region             string   // "" = us-east-1
+	AccountID          string   // "" = 123456789012
+	InitializationType string   // "" = OnDemand
+	ExtensionNames     []string // external extensions besides those that are started here
+	Env                []string // NAME=value, the function's own variables; they win
+
+	Timeout         time.Duration // of an invocation, 0 = 3 s
+	InitTimeout     time.Duration // 0 = 10 s
+	ShutdownTimeout time.Duration // 0 = 2 s
+
+	// Freeze stops the started processes whenever Lambda would freeze them: when
+	// the runtime and every extension with INVOKE have asked for the next event.
+	Freeze bool
+	// WaitForExtensions makes an invocation return only when the extensions have
+	// asked for the next event, as the Runtime Interface Emulator does. Lambda
+	// returns as soon as the runtime has answered.
+	WaitForExtensions bool
+	// MaxConcurrency of one environment with ManagedInstances, 0 = 10.
+	MaxConcurrency int
+	// CredentialsURL and CredentialsToken are what a SnapStart function is given
+	// instead of keys.
+	CredentialsURL, CredentialsToken string
+	// Output receives a copy of the processes' output, line by line; may be nil.
+	Output io.Writer
+}
+
+// phase is where in its life the environment is.
+type phase int
+
+const (
+	initialising phase = iota
+	snapshot           // SnapStart, between init and Restore
+	running
+	stopping
+	down // until something is started anew
+)
+
+// Lambda is one function with one execution environment. Its methods may be
+// called from several goroutines.
+type Lambda struct {
+	o        Options
+	listener net.Listener
+	server   *http.Server
+	turn     chan struct{} // held by every invocation under way
+
+	mu          sync.Mutex
+	changed     chan struct{} // closed and replaced at every change below
+	closed      bool
+	phase       phase
+	generation  int // of the environment: counts the restarts
+	initStart   time.Time
+	failure     *FunctionError // why this generation cannot go on
+	agents      map[string]*agent
+	processes   []*Process
+	runtime     runtimeState
+	invocations map[string]*invocation
+	queue       []*invocation // not yet taken by the runtime
+	ended       map[string]bool
+	reports     []Report
+	frozen      bool
+
+	reportMu   sync.Mutex // never taken before mu is wanted
+	silent     bool
+	violations []string
+	log        bytes.Buffer
+}
+
+// New starts the fake; Close ends it. It panics when there is no port left.
+func New(o Options) *Lambda {
+	setDefault(&o.Function, "function")
+	setDefault(&o.Region, "us-east-1")
+	setDefault(&o.AccountID, "123456789012")
+	setDefault(&o.InitializationType, OnDemand)
+	setDefault(&o.Timeout, 3*time.Second)
+	setDefault(&o.InitTimeout, 10*time.Second)
+	setDefault(&o.ShutdownTimeout, 2*time.Second)
+	setDefault(&o.MaxConcurrency, 10)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(fmt.Sprintf("lambdatest: %v", err))
+	}
+	l := &Lambda{
+		o: o, listener: listener, changed: make(chan struct{}),
+		turn: make(chan struct{}, 1), ended: map[string]bool{},
+	}
+	if l.managed() {
+		l.turn = make(chan struct{}, o.MaxConcurrency)
+	}
+	l.reset()
+	l.server = &http.Server{Handler: l.handler(), ReadHeaderTimeout: time.Minute}
+	go func() { _ = l.server.Serve(listener) }()
+	return l
+}
+
+func setDefault[T comparable](p *T, value T) {
+	var zero T
+	if *p == zero {
+		*p = value
+	}
+}
+
+// reset makes an environment in which nothing has happened; mu is held, or l is
+// new.
+func (l *Lambda) reset() {
+	l.generation++
+	l.phase, l.failure, l.frozen = initialising, nil, false
+	l.initStart, l.runtime = time.Time{}, runtimeState{}
+	l.agents, l.invocations = map[string]*agent{}, map[string]*invocation{}
+	l.queue, l.processes = nil, nil
+}
+
+// renew makes a new environment when the last one has ended; mu is held.
+func (l *Lambda) renew() {
+	if l.phase != down {
+		return
+	}
+	for id := range l.agents {
+		l.ended[id] = true
+	}
+	l.reset()
+}
+
+// API returns host:port, the value of AWS_LAMBDA_RUNTIME_API.
+func (l *Lambda) API() string { return l.listener.Addr().String() }
+
+func (l *Lambda) managed() bool { return l.o.InitializationType == ManagedInstances }
+
+// update wakes all who wait, after the state has changed; mu is held.
+func (l *Lambda) update() {
+	l.settle()
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// wait returns when cond holds, which it calls with mu held and whose changes of
+// the state are kept, or when ctx ends.
+func (l *Lambda) wait(ctx context.Context, cond func() bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !cond() {
+		changed := l.changed
+		l.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		ended := ctx.Err() != nil
+		l.mu.Lock()
+		if ended {
+			if cond() {
+				return nil
+			}
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// settle ends the init when all that Lambda waits for has happened; mu is held.
+func (l *Lambda) settle() {
+	if l.phase != initialising || l.failure != nil || len(l.missing()) > 0 {
+		return
+	}
+	l.phase = running
+	if l.o.InitializationType == SnapStart {
+		l.phase = snapshot
+	}
+	if l.phase == snapshot || l.o.Freeze {
+		l.signalAll(freeze)
+	}
+}
+
+// missing says what the init still waits for; mu is held.
+func (l *Lambda) missing() []string {
+	missing := l.unregistered()
+	for i, name := range missing {
+		missing[i] = fmt.Sprintf("extension %q has not registered", name)
+	}
+	for _, a := range l.agents {
+		if !a.asked {
+			missing = append(missing, fmt.Sprintf("extension %q has not asked for its next event", a.name))
+		}
+	}
+	if l.runtime.waiting == 0 && !l.runtime.restoring {
+		missing = append(missing, "the runtime has not asked for its next event")
+	}
+	return missing
+}
+
+// idle reports whether nothing is under way: Lambda would freeze the environment.
+// It waits for the runtime and for the extensions that have INVOKE; mu is held.
+func (l *Lambda) idle() bool {
+	for _, a := range l.agents {
+		if a.invoke && !a.waiting {
+			return false
+		}
+	}
+	return l.runtime.waiting > 0 && len(l.queue) == 0
+}
+
+// WaitInit waits until the init has ended: every extension has registered, and
+// they and the runtime have asked for their next event. Its error is the
+// *FunctionError of an init that failed or took too long, after which all parts
+// have been stopped, or why ctx ended.
+func (l *Lambda) WaitInit(ctx context.Context) error {
+	return l.waitInit(ctx, func() bool { return l.phase == snapshot || l.phase == running })
+}
+
+// waitInit waits until ready holds, or the init fails, or takes too long.
+func (l *Lambda) waitInit(ctx context.Context, ready func() bool) error {
+	l.mu.Lock()
+	l.begun()
+	limit, cancel := context.WithDeadlineCause(ctx, l.initStart.Add(l.o.InitTimeout), errInitTimeout)
+	l.mu.Unlock()
+	defer cancel()
+
+	failed := false
+	err := l.wait(limit, func() bool {
+		failed = l.phase == down || l.phase == stopping || l.closed ||
+			l.failure != nil && l.phase == initialising
+		return failed || ready()
+	})
+	if errors.Is(err, errInitTimeout) {
+		l.mu.Lock()
+		if l.failure == nil {
+			l.failure = &FunctionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("init took longer than %v: %v", l.o.InitTimeout, l.missing())}
+		}
+		l.mu.Unlock()
+		failed, err = true, nil
+	}
+	if err != nil {
+		return fmt.Errorf("wait for the init: %w", err)
+	}
+	if !failed {
+		return nil
+	}
+	return l.afterFailure()
+}
+
+var errInitTimeout = errors.New("init timed out")
+
+// afterFailure stops what still runs, and returns why.
+func (l *Lambda) afterFailure() error {
+	l.stop(Failure)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failure != nil {
+		return fmt.Errorf("the environment is down: %w", l.failure)
+	}
+	return errors.New("the environment is down: it was shut down")
+}
+
+// begun starts the clock of the init; mu is held.
+func (l *Lambda) begun() {
+	if l.initStart.IsZero() {
+		l.initStart = time.Now()
+	}
+}
+
+// WaitIdle waits until the runtime and the extensions have asked for their next
+// event: now Lambda would freeze the environment.
+func (l *Lambda) WaitIdle(ctx context.Context) error {
+	failed := false
+	err := l.wait(ctx, func() bool {
+		failed = l.phase >= stopping || l.failure != nil
+		return failed || l.phase != initialising && len(l.turn) == 0 && l.idle()
+	})
+	if err != nil {
+		return fmt.Errorf("wait until the environment is idle: %w", err)
+	}
+	if failed {
+		return l.afterFailure()
+	}
+	return nil
+}
+
+// Close ends everything at once, without any event. It reports nothing more to
+// the TB. Functions that were started with GoRuntime or GoExtension and that do
+// not obey their context are left waiting for an answer.
+func (l *Lambda) Close() {
+	l.reportMu.Lock()
+	l.silent = true
+	l.reportMu.Unlock()
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	l.closed = true
+	processes := l.processes
+	l.signalAll(kill)
+	l.update()
+	l.mu.Unlock()
+	for _, p := range processes {
+		p.waitFor(time.Now().Add(time.Second))
+	}
+	_ = l.listener.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	_ = l.server.Shutdown(ctx)
+}
