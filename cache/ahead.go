@@ -44,7 +44,7 @@ func (c *Cache) Load(ctx context.Context, ids []string) map[string]error {
 func (c *Cache) RefreshAhead(ctx context.Context) {
 	c.mu.Lock()
 	var due []*flight
-	if !c.snapshot && c.o.TTL > 0 {
+	if c.o.TTL > 0 {
 		for _, e := range c.entries {
 			if e.due(c.o) {
 				e.read = false

@@ -120,7 +120,7 @@ func (c *Cache) Get(ctx context.Context, q Query) (Answer, error) {
 		if err := c.wait(ctx, e, f); err != nil {
 			return Answer{}, err
 		}
-		if tries < 2 && c.strayed(q, f) {
+		if tries < 2 && strayed(q.ID, f) {
 			continue
 		}
 		return c.answer(e, f, Miss)

@@ -94,6 +94,16 @@ func TestANameIsNotServedFromAnotherAccountsARN(t *testing.T) {
 	}
 }
 
+func TestAReadByNameTellsTheOwnAccount(t *testing.T) {
+	u := newUpstream()
+	u.put("a", "v1", "a")
+	u.put("b", "v1", "b")
+	c := New(u.fetch, options())
+	get(t, c, "a", "a", Miss)
+	get(t, c, u.arnOf("b"), "b", Miss)
+	get(t, c, "b", "b", Hit)
+}
+
 func TestEntriesOfTwoNamesMergeWhenTheyTurnOutToBeOne(t *testing.T) {
 	u := newUpstream()
 	u.put("db", "v1", "one")
@@ -126,6 +136,69 @@ func TestASecretMadeAnewIsFoundByItsName(t *testing.T) {
 		}
 		get(t, c, "db", "new", Hit)
 		get(t, c, u.arnOf("db"), "new", Hit)
+	})
+}
+
+func TestAnEntryMadeByARNIsFetchedByNameOnceItWasAskedForByName(t *testing.T) {
+	for _, arnReaderFindsOut := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			u := newUpstream()
+			u.put("db", "v1", "one")
+			c := New(u.fetch, options())
+			c.SetAccount("111122223333")
+			oldARN := u.arnOf("db")
+			get(t, c, oldARN, "one", Miss)
+			if !arnReaderFindsOut {
+				get(t, c, "db", "one", Hit)
+			}
+			u.remake("db", "NeWsUf")
+			u.put("db", "n1", "new")
+			time.Sleep(301 * time.Second)
+			if arnReaderFindsOut {
+				if _, err := c.Get(t.Context(), Query{ID: oldARN}); err == nil {
+					t.Error("the old ARN was found")
+				}
+			} else {
+				c.RefreshAhead(t.Context())
+			}
+			// What the ARN was told is no answer for the name.
+			get(t, c, "db", "new", map[bool]Mark{false: Hit, true: Miss}[arnReaderFindsOut])
+		})
+	}
+}
+
+func TestAMergedEntryStaysNamed(t *testing.T) {
+	u := newUpstream()
+	u.put("db", "v1", "one")
+	u.put("x", "v1", "x")
+	u.put("y", "v1", "y")
+	o := options("db")
+	o.Size = 2
+	c := New(u.fetch, o)
+	get(t, c, u.arnOf("db"), "one", Miss)
+	get(t, c, "db", "one", Miss)
+	get(t, c, "x", "x", Miss)
+	get(t, c, "y", "y", Miss)
+	get(t, c, u.arnOf("db"), "one", Hit)
+}
+
+func TestAnEntryWithAFetchUnderWayIsNotEvicted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		for _, id := range []string{"a", "b", "c"} {
+			u.put(id, "v1", id)
+		}
+		u.latency = time.Second
+		o := options()
+		o.Size = 1
+		c := New(u.fetch, o)
+		var wg sync.WaitGroup
+		for _, id := range []string{"a", "b", "c", "a", "b", "c"} {
+			wg.Go(func() { _, _ = c.Get(t.Context(), Query{ID: id}) })
+			synctest.Wait()
+		}
+		wg.Wait()
+		wantCalls(t, u, 3)
 	})
 }
 

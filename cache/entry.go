@@ -49,7 +49,7 @@ func (k key) isCurrent() bool { return k.version == "" && k.stage == "" }
 type entry struct {
 	key   key
 	askID string // the id to fetch by: one that survives re-creation, if one was used
-	named bool
+	named bool   // and then the current version
 	into  *entry // the entry this one turned out to be the same secret as
 
 	secret  *Secret

@@ -147,7 +147,7 @@ func (c *Cache) settle(e *entry, f *flight, s *Secret, err error) (changed bool)
 	if err != nil {
 		f.err = c.blame(e, f, err)
 	}
-	if f.snapshot || c.entries[e.home().key] != e.home() {
+	if f.snapshot {
 		return false
 	}
 	if e = e.home(); err == nil {
@@ -166,7 +166,7 @@ func (c *Cache) settle(e *entry, f *flight, s *Secret, err error) (changed bool)
 	was := e.secret
 	e.keep(s, f, c.o.TTL)
 	c.reportSuccess(e)
-	return e.named && e.key.isCurrent() &&
+	return e.named &&
 		(was == nil || was.VersionID != s.VersionID || was.ARN != s.ARN || was.Value != s.Value)
 }
 
@@ -179,7 +179,7 @@ func (c *Cache) settleFailure(e *entry, f *flight) (changed bool) {
 		e.fail(f)
 		e.drop(f)
 		c.reportFailure(e, cause)
-		return had && e.named && e.key.isCurrent()
+		return had && e.named
 	case f.failing == noted:
 		e.fail(f)
 		c.reportFailure(e, cause)

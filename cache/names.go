@@ -149,21 +149,17 @@ func (c *Cache) rekey(e *entry, arn string) {
 		c.begin(into, next)
 	}
 	into.counts.add(e.counts)
-	if into.askID == arn {
-		into.askID = e.askID
-	}
 }
 
-// strayed reports whether a finished flight brought another secret than the id
-// means by now: a shared entry is fetched by name, and the name may have moved to
-// a secret that was made anew, while this caller asked for the old one's ARN.
-func (c *Cache) strayed(q Query, f *flight) bool {
-	if f.err != nil || f.snapshot || f.secret.ARN == "" {
+// strayed reports whether a finished flight brought another secret than id means:
+// a shared entry is fetched by name, and the name may have moved to a secret that
+// was made anew, while this caller asked for the old one's ARN.
+func strayed(id string, f *flight) bool {
+	if f.err != nil || !isARN(id) {
 		return false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.names.canonical(q.ID) != f.secret.ARN
+	arn := f.secret.ARN
+	return arn != id && arn != "" && withoutSuffix(arn) != id
 }
 
 // twin returns the first fetch, under way, of what is probably the same secret

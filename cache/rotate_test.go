@@ -300,16 +300,18 @@ func TestWhatIsHeld(t *testing.T) {
 		{"db", true, Change{ID: u.arnOf("read")}, true},
 		{"db", true, Change{ID: "missing"}, false}, // an error alone is not held
 	} {
-		c := New(u.fetch, options(tt.named))
-		if tt.load {
-			for _, id := range []string{tt.named, "read", "missing"} {
-				_, _ = c.Get(t.Context(), Query{ID: id})
+		synctest.Test(t, func(t *testing.T) {
+			c := New(u.fetch, options(tt.named))
+			if tt.load {
+				for _, id := range []string{tt.named, "read", "missing"} {
+					_, _ = c.Get(t.Context(), Query{ID: id})
+				}
 			}
-		}
-		r, err := c.Rotate(t.Context(), tt.ch)
-		if err == nil && r.Held != tt.want {
-			t.Errorf("named %q, loaded %t: Rotate(%+v).Held = %t, want %t", tt.named, tt.load, tt.ch, r.Held, tt.want)
-		}
+			r, err := c.Rotate(t.Context(), tt.ch)
+			if r.Held != tt.want || !tt.want && err != nil {
+				t.Errorf("named %q, loaded %t: Rotate(%+v) = %+v, %v; want held %t", tt.named, tt.load, tt.ch, r, err, tt.want)
+			}
+		})
 	}
 }
 
@@ -396,5 +398,25 @@ func TestConcurrentRefreshesShareFetchesThatBeginAfterTheCall(t *testing.T) {
 		}
 		wg.Wait()
 		wantCalls(t, u, 2)
+	})
+}
+
+func TestAFetchSharedWithAnEventIsNotedWhenItFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		c := New(u.fetch, options("db"))
+		get(t, c, "db", "one", Miss)
+		u.latency = time.Second
+		u.fail(denied())
+		var wg sync.WaitGroup
+		for range 3 { // the third shares its fetch with the event
+			wg.Go(func() { _, _ = c.GetNow(t.Context(), Query{ID: "db"}) })
+			synctest.Wait()
+		}
+		wg.Go(func() { _, _ = c.Rotate(t.Context(), Change{ID: "db"}) })
+		wg.Wait()
+		get(t, c, "db", "one", Stale)
+		wantCalls(t, u, 4)
 	})
 }

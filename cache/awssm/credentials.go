@@ -1,0 +1,182 @@
+package awssm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdkcredentials "github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// TypeCredentials is the Type of a [*cache.Error] when there were no keys to sign
+// a fetch with. Its Status is 502.
+const TypeCredentials = "CredentialsError"
+
+// CredentialOptions holds what the environment says about keys. An empty field
+// is one that is not set: Lambda's SnapStart sets some of the variables to
+// nothing.
+type CredentialOptions struct {
+	AccessKeyID, SecretAccessKey, SessionToken string // AWS_ACCESS_KEY_ID and so on
+
+	ContainerURL       string // AWS_CONTAINER_CREDENTIALS_FULL_URI
+	ContainerToken     string // AWS_CONTAINER_AUTHORIZATION_TOKEN
+	ContainerTokenFile string // read for every call; goes before ContainerToken
+
+	Process string // a command that prints keys as JSON, run by the shell when there is nothing else
+}
+
+// expiryWindow is how long before their end keys are renewed.
+const expiryWindow = 5 * time.Minute
+
+// Credentials chooses where keys come from: the options themselves, else the
+// container URL, else the command. Keys that expire are renewed before they do,
+// and used until they do when that fails.
+func Credentials(o CredentialOptions) (aws.CredentialsProvider, error) {
+	switch {
+	case o.AccessKeyID != "" && o.SecretAccessKey != "":
+		return sdkcredentials.NewStaticCredentialsProvider(o.AccessKeyID, o.SecretAccessKey, o.SessionToken), nil
+	case o.AccessKeyID != "":
+		return nil, errors.New("AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not")
+	case o.SecretAccessKey != "":
+		return nil, errors.New("AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not")
+	case o.ContainerURL != "":
+		if err := checkContainerURL(o.ContainerURL); err != nil {
+			return nil, err
+		}
+		return renewed(container(o)), nil
+	case o.Process != "":
+		return renewed(processcreds.NewProvider(o.Process)), nil
+	}
+	return nil, errors.New("no credentials: none of AWS_ACCESS_KEY_ID, AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is set")
+}
+
+// containerHosts are where ECS and EKS serve keys over plain http.
+var containerHosts = []string{"169.254.170.2", "169.254.170.23", "fd00:ec2::23"}
+
+// checkContainerURL has the rule of the AWS SDKs: the token, and the keys, go in
+// the clear only where nobody can listen
+// (docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html).
+func checkContainerURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("AWS_CONTAINER_CREDENTIALS_FULL_URI is not an absolute http or https URL")
+	}
+	if u.Scheme == "https" {
+		return nil
+	}
+	ip := net.ParseIP(u.Hostname())
+	if strings.EqualFold(u.Hostname(), "localhost") || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	for _, allowed := range containerHosts {
+		if ip != nil && ip.Equal(net.ParseIP(allowed)) {
+			return nil
+		}
+	}
+	return fmt.Errorf("AWS_CONTAINER_CREDENTIALS_FULL_URI has the host %q: over http it must be a loopback address or one of %s", u.Hostname(), strings.Join(containerHosts, ", "))
+}
+
+func container(o CredentialOptions) aws.CredentialsProvider {
+	return endpointcreds.New(o.ContainerURL, func(e *endpointcreds.Options) {
+		// A client of its own: the endpoint is on this machine, behind no proxy. It
+		// needs a time-out, because the SDK's cache hides the caller's deadline from
+		// it. It is asked too seldom to keep a connection, which a freeze would kill.
+		e.HTTPClient = &httpClient{http.Client{
+			Transport:     &http.Transport{DisableKeepAlives: true},
+			CheckRedirect: noRedirect,
+			Timeout:       2 * time.Second,
+		}}
+		e.Retryer = aws.NopRetryer{} // Fetch tries again
+		e.AuthorizationToken = o.ContainerToken
+		if o.ContainerTokenFile != "" {
+			e.AuthorizationTokenProvider = endpointcreds.TokenProviderFunc(func() (string, error) {
+				b, err := os.ReadFile(o.ContainerTokenFile)
+				return strings.TrimSpace(string(b)), err
+			})
+		}
+	})
+}
+
+func renewed(p aws.CredentialsProvider) aws.CredentialsProvider {
+	return aws.NewCredentialsCache(keeping{p}, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = expiryWindow })
+}
+
+// keeping is a provider whose last keys are used to their end when new ones
+// cannot be had.
+type keeping struct{ aws.CredentialsProvider }
+
+// HandleFailToRefresh is called by the cache when Retrieve failed.
+func (keeping) HandleFailToRefresh(_ context.Context, old aws.Credentials, err error) (aws.Credentials, error) {
+	// The cache moved the end of the keys up by the window, and will do it again.
+	old.Expires = old.Expires.Add(expiryWindow)
+	if !old.HasKeys() || !old.CanExpire || old.Expired() {
+		return aws.Credentials{}, err
+	}
+	return old, nil
+}
+
+// credentials is the provider of a client. It marks errors as what they are.
+type credentials struct{ provider aws.CredentialsProvider }
+
+// Retrieve returns keys, or a *credentialsError.
+func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	keys, err := c.provider.Retrieve(ctx)
+	if err != nil {
+		return keys, credentialsErrorOf(err)
+	}
+	if !keys.HasKeys() {
+		return keys, &credentialsError{text: "the source of credentials answered without keys", retry: true}
+	}
+	return keys, nil
+}
+
+// Invalidate has the keys read anew and reports whether that can be done.
+func (c *credentials) Invalidate() bool {
+	cached, can := c.provider.(interface{ Invalidate() })
+	if can {
+		cached.Invalidate()
+	}
+	return can
+}
+
+// credentialsError has a text of its own: those of the SDK quote the output of a
+// command, or the answer of the endpoint, and with them the keys.
+type credentialsError struct {
+	text  string
+	retry bool
+}
+
+func (e *credentialsError) Error() string { return "no credentials: " + e.text }
+
+func credentialsErrorOf(err error) error {
+	if _, is := errors.AsType[*processcreds.ProviderError](err); is {
+		if exit, is := errors.AsType[*exec.ExitError](err); is {
+			return &credentialsError{text: "the command ended with " + exit.String()}
+		}
+		return &credentialsError{text: "the command did not print credentials as JSON"}
+	}
+	answer, answered := errors.AsType[*smithyhttp.ResponseError](err)
+	api, isAPI := errors.AsType[smithy.APIError](err)
+	switch {
+	case isAPI:
+		return &credentialsError{text: "the container endpoint answered with an error, code " + api.ErrorCode(), retry: true}
+	case answered && answer.HTTPStatusCode() != 0:
+		return &credentialsError{text: "the container endpoint answered with no credentials", retry: true}
+	}
+	if path, is := errors.AsType[*os.PathError](err); is {
+		return &credentialsError{text: "the token of the container endpoint: " + path.Error()}
+	}
+	return &credentialsError{text: "the container endpoint: " + describe(err), retry: true}
+}
