@@ -75,6 +75,10 @@ type Session struct {
 // Register tells Lambda that the extension is there. The runtime starts only
 // when every extension has registered. It gives up after 5 s.
 func Register(ctx context.Context, o Options) (*Session, error) {
+	return register(ctx, o, newClient())
+}
+
+func register(ctx context.Context, o Options, client *http.Client) (*Session, error) {
 	if o.API == "" || o.Name == "" {
 		return nil, fmt.Errorf("register: need an API address and a name, got %q and %q", o.API, o.Name)
 	}
@@ -91,7 +95,7 @@ func Register(ctx context.Context, o Options) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, registerTimeout)
 	defer cancel()
 
-	s := &Session{client: newClient(), base: "http://" + o.API + "/2020-01-01/extension"}
+	s := &Session{client: client, base: "http://" + o.API + "/2020-01-01/extension"}
 	answer, header, err := s.call(ctx, "register", http.MethodPost, "/register", body, http.Header{
 		"Lambda-Extension-Name":           {o.Name},
 		"Lambda-Extension-Accept-Feature": {"accountId"},
