@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -193,7 +194,6 @@ func (l *Lambda) finish(inv *invocation) {
 		l.signalAll(freeze)
 	}
 	delete(l.invocations, inv.id)
-	l.ended[inv.id] = l.ended[inv.id] || !inv.taken
 	l.mu.Unlock()
 	if reset != "" {
 		l.stop(reset)
@@ -209,6 +209,7 @@ func (l *Lambda) finish(inv *invocation) {
 // failed makes e the result unless the runtime has answered; mu is held.
 func (l *Lambda) failed(inv *invocation, e FunctionError) {
 	l.ended[inv.id] = true
+	l.queue = slices.DeleteFunc(l.queue, func(other *invocation) bool { return other == inv })
 	if inv.answered {
 		return
 	}

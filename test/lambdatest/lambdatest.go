@@ -147,7 +147,7 @@ func New(o Options) *Lambda {
 		l.turn = make(chan struct{}, o.MaxConcurrency)
 	}
 	l.reset()
-	l.server = &http.Server{Handler: l.handler(), ReadHeaderTimeout: time.Minute}
+	l.server = &http.Server{Handler: l.handler()}
 	go func() { _ = l.server.Serve(listener) }()
 	return l
 }

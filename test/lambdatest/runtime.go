@@ -51,7 +51,7 @@ func (l *Lambda) handler() http.Handler {
 func (l *Lambda) runtimeNext(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	l.begun()
-	rt, generation, early := &l.runtime, l.generation, l.unregistered()
+	rt, generation, early, p := &l.runtime, l.generation, l.unregistered(), l.runtimeProcess()
 	wrong := ""
 	switch {
 	case l.managed():
@@ -83,19 +83,18 @@ func (l *Lambda) runtimeNext(w http.ResponseWriter, r *http.Request) {
 		return inv != nil || l.closed
 	})
 	if inv == nil {
-		l.abandon(r, generation, err)
+		l.abandon(r, generation, p, err)
 	}
 	inv.writeTo(w)
 }
 
 // abandon ends a call of the runtime that will get no answer.
-func (l *Lambda) abandon(r *http.Request, generation int, err error) {
+func (l *Lambda) abandon(r *http.Request, generation int, p *Process, err error) {
 	l.mu.Lock()
 	if l.generation == generation {
 		l.runtime.waiting--
 		l.update()
 	}
-	p := l.runtimeProcess()
 	l.mu.Unlock()
 	if err == nil && p != nil && p.cmd == nil && !p.exited() {
 		<-r.Context().Done() // aws-lambda-go ends the whole program when the call fails
