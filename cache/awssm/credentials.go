@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // TypeCredentials is the Type of a [*cache.Error] when there were no keys to sign
@@ -55,7 +54,7 @@ func Credentials(o CredentialOptions) (aws.CredentialsProvider, error) {
 		if err := checkContainerURL(o.ContainerURL); err != nil {
 			return nil, err
 		}
-		return renewed(container(o)), nil
+		return renewed(newContainer(o)), nil
 	case o.Process != "":
 		return renewed(processcreds.NewProvider(o.Process)), nil
 	}
@@ -88,25 +87,38 @@ func checkContainerURL(s string) error {
 	return fmt.Errorf("AWS_CONTAINER_CREDENTIALS_FULL_URI has the host %q: over http it must be a loopback address or one of %s", u.Hostname(), strings.Join(containerHosts, ", "))
 }
 
-func container(o CredentialOptions) aws.CredentialsProvider {
-	return endpointcreds.New(o.ContainerURL, func(e *endpointcreds.Options) {
-		// A client of its own: the endpoint is on this machine, behind no proxy. It
-		// needs a time-out, because the SDK's cache hides the caller's deadline from
-		// it. It is asked too seldom to keep a connection, which a freeze would kill.
-		e.HTTPClient = &httpClient{http.Client{
-			Transport:     &http.Transport{DisableKeepAlives: true},
-			CheckRedirect: noRedirect,
-			Timeout:       2 * time.Second,
-		}}
-		e.Retryer = aws.NopRetryer{} // Fetch tries again
-		e.AuthorizationToken = o.ContainerToken
-		if o.ContainerTokenFile != "" {
-			e.AuthorizationTokenProvider = endpointcreds.TokenProviderFunc(func() (string, error) {
-				b, err := os.ReadFile(o.ContainerTokenFile)
-				return strings.TrimSpace(string(b)), err
-			})
+// container asks the endpoint that Lambda's SnapStart, ECS and EKS have.
+type container struct {
+	url, token, tokenFile string
+	client                *httpClient
+}
+
+func newContainer(o CredentialOptions) *container {
+	// A client of its own: the endpoint is on this machine, behind no proxy. It
+	// needs a time-out, because the SDK's cache hides the caller's deadline from
+	// it. It is asked too seldom to keep a connection, which a freeze would kill.
+	return &container{o.ContainerURL, o.ContainerToken, o.ContainerTokenFile, &httpClient{http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: noRedirect,
+		Timeout:       2 * time.Second,
+	}}}
+}
+
+// Retrieve reads the token file, if there is one, before every call: EKS renews it.
+func (c *container) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	token := c.token
+	if c.tokenFile != "" {
+		b, err := os.ReadFile(c.tokenFile)
+		if err != nil {
+			return aws.Credentials{}, &credentialsError{text: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: " + err.Error()}
 		}
-	})
+		token = strings.TrimSpace(string(b))
+	}
+	return endpointcreds.New(c.url, func(e *endpointcreds.Options) {
+		e.HTTPClient = c.client
+		e.Retryer = aws.NopRetryer{} // Fetch tries again
+		e.AuthorizationToken = token
+	}).Retrieve(ctx)
 }
 
 func renewed(p aws.CredentialsProvider) aws.CredentialsProvider {
@@ -161,22 +173,24 @@ type credentialsError struct {
 func (e *credentialsError) Error() string { return "no credentials: " + e.text }
 
 func credentialsErrorOf(err error) error {
+	if e, is := errors.AsType[*credentialsError](err); is {
+		return e
+	}
 	if _, is := errors.AsType[*processcreds.ProviderError](err); is {
 		if exit, is := errors.AsType[*exec.ExitError](err); is {
 			return &credentialsError{text: "the command ended with " + exit.String()}
 		}
 		return &credentialsError{text: "the command did not print credentials as JSON"}
 	}
-	answer, answered := errors.AsType[*smithyhttp.ResponseError](err)
-	api, isAPI := errors.AsType[smithy.APIError](err)
-	switch {
-	case isAPI:
-		return &credentialsError{text: "the container endpoint answered with an error, code " + api.ErrorCode(), retry: true}
-	case answered && answer.HTTPStatusCode() != 0:
-		return &credentialsError{text: "the container endpoint answered with no credentials", retry: true}
+	if e, is := errors.AsType[smithy.APIError](err); is {
+		text := "the container endpoint answered with an error"
+		if e.ErrorCode() != "" {
+			text += ", code " + shorten(e.ErrorCode())
+		}
+		return &credentialsError{text, e.ErrorFault() == smithy.FaultServer}
 	}
-	if path, is := errors.AsType[*os.PathError](err); is {
-		return &credentialsError{text: "the token of the container endpoint: " + path.Error()}
+	if _, is := errors.AsType[*smithy.DeserializationError](err); is && !broken(err) {
+		return &credentialsError{text: "the container endpoint did not answer with credentials as JSON"}
 	}
-	return &credentialsError{text: "the container endpoint: " + describe(err), retry: true}
+	return &credentialsError{"the container endpoint: " + describe(err), true}
 }

@@ -92,8 +92,8 @@ func over(ctx context.Context) bool {
 
 // broken reports whether the connection ended inside an answer.
 func broken(err error) bool {
-	_, isNet := errors.AsType[net.Error](err)
-	return isNet || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+	_, is := errors.AsType[*readError](err)
+	return is
 }
 
 // hopeless reports whether a connection fails the same way the next moment.
@@ -101,11 +101,17 @@ func hopeless(err error) bool {
 	if _, is := errors.AsType[*tls.CertificateVerificationError](err); is {
 		return true
 	}
-	if _, is := errors.AsType[tls.RecordHeaderError](err); is {
+	if noTLS(err) {
 		return true
 	}
 	dns, is := errors.AsType[*net.DNSError](err)
 	return is && dns.IsNotFound
+}
+
+// noTLS reports whether the peer spoke something else, plain HTTP for example.
+func noTLS(err error) bool {
+	_, is := errors.AsType[tls.RecordHeaderError](err)
+	return is || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // describe says in words why a connection failed. Texts are taken only from
@@ -121,7 +127,7 @@ func describe(err error) string {
 		}
 		return "TLS: " + e.Err.Error()
 	}
-	if _, is := errors.AsType[tls.RecordHeaderError](err); is {
+	if noTLS(err) {
 		return "TLS: the peer does not speak it"
 	}
 	if e, is := errors.AsType[*net.OpError](err); is && e.Op == "proxyconnect" {
@@ -132,10 +138,10 @@ func describe(err error) string {
 		return opText(e)
 	}
 	switch e, isNet := errors.AsType[net.Error](err); {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the connection was closed before the whole answer was there"
 	case isNet && e.Timeout():
 		return "the connection timed out"
+	case broken(err), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed before the whole answer was there"
 	}
 	return "the connection failed, or the answer was no HTTP"
 }

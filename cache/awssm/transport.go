@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -70,10 +71,26 @@ type httpClient struct{ http.Client }
 func (c *httpClient) Do(r *http.Request) (*http.Response, error) {
 	resp, err := c.Client.Do(r)
 	if err == nil {
-		resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+		resp.Body = http.MaxBytesReader(nil, answerBody{resp.Body}, maxAnswer)
 	}
 	return resp, err
 }
+
+// answerBody marks errors of the connection, so that they can be told from those
+// of the content.
+type answerBody struct{ io.ReadCloser }
+
+func (b answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &readError{err}
+	}
+	return n, err
+}
+
+type readError struct{ error }
+
+func (e *readError) Unwrap() error { return e.error }
 
 // noRedirect makes a redirect the answer: Secrets Manager sends none, and whoever
 // does must not be told by us who asks for which secret elsewhere.
