@@ -200,6 +200,23 @@ func TestConnectionFromBeforeAFreezeIsNotUsed(t *testing.T) {
 	})
 }
 
+func TestConnectionIsKept(t *testing.T) {
+	aws := awstest.New()
+	defer aws.Close()
+	aws.Put("prod/db", value)
+	wire := awstest.NewWire(aws.URL())
+	defer wire.Close()
+	client := clientOf(t, wire.URL())
+	for range 300 {
+		if _, err := client.Fetch(t.Context(), cache.Query{ID: "prod/db"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := wire.Accepted(); n != 1 {
+		t.Errorf("%d connections for one call after the other, want 1", n)
+	}
+}
+
 func TestFreshConnectionAfterWireWentSilent(t *testing.T) {
 	aws := awstest.New()
 	defer aws.Close()
@@ -215,7 +232,7 @@ func TestFreshConnectionAfterWireWentSilent(t *testing.T) {
 	wire.Blackhole()
 	// Too young to be given up: this is what a freeze would do without the limit.
 	_, err := client.Fetch(ctx, cache.Query{ID: "prod/db"})
-	if e := cache.AsError("", err); err == nil || e.Type != cache.TypeTimeout {
+	if err == nil || cache.AsError("", err).Type != cache.TypeTimeout {
 		t.Errorf("got %v, want a time-out", err)
 	}
 	if _, err := client.Fetch(t.Context(), cache.Query{ID: "prod/db"}); err != nil {

@@ -1,6 +1,7 @@
 package awssm
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
@@ -67,8 +68,21 @@ const maxAnswer = 1 << 20
 // httpClient is what the SDK sends its requests with.
 type httpClient struct{ http.Client }
 
-// Do keeps an answer without end out of memory.
+// Do keeps an answer without end out of memory, and the connection in the pool:
+// the SDK closes the body of its request when Do returns, and where net/http has
+// not yet looked for the end of it by then, it gives the connection up. That is
+// so for one call in twenty, each of which costs the next one a handshake. With
+// GetBody net/http also replaces a pooled connection that turns out to be closed.
 func (c *httpClient) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.WithContext(r.Context()) // a copy
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+		r.Body, _ = r.GetBody()
+	}
 	resp, err := c.Client.Do(r)
 	if err == nil {
 		resp.Body = http.MaxBytesReader(nil, answerBody{resp.Body}, maxAnswer)
