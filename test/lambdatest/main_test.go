@@ -33,7 +33,7 @@ func self(t *testing.T, role string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path)
-	cmd.Env = []string{"ROLE=" + role}
+	cmd.Env = []string{"ROLE=" + role, "GORACE=atexit_sleep_ms=0"}
 	return cmd
 }
 

@@ -69,9 +69,7 @@ func (l *Lambda) runtimeNext(w http.ResponseWriter, r *http.Request) {
 	rt.waiting++
 	l.update()
 	l.mu.Unlock()
-	if len(early) > 0 {
-		l.violate(ruleStart, "the runtime asked for its next event although these extensions have not registered: %q", early)
-	}
+	l.tooEarly(early)
 
 	var inv *invocation
 	err := l.wait(r.Context(), func() bool {
@@ -86,6 +84,13 @@ func (l *Lambda) runtimeNext(w http.ResponseWriter, r *http.Request) {
 		l.abandon(r, generation, p, err)
 	}
 	inv.writeTo(w)
+}
+
+// tooEarly reports a runtime that was there before its extensions.
+func (l *Lambda) tooEarly(unregistered []string) {
+	if len(unregistered) > 0 {
+		l.violate(ruleStart, "the runtime asked for its next event although these extensions have not registered: %q", unregistered)
+	}
 }
 
 // abandon ends a call of the runtime that will get no answer.
@@ -246,9 +251,11 @@ func (l *Lambda) restoreNext(w http.ResponseWriter, r *http.Request) {
 	}
 	l.mu.Lock()
 	l.begun()
+	early := l.unregistered()
 	l.runtime.asked, l.runtime.restoring = true, true
 	l.update()
 	l.mu.Unlock()
+	l.tooEarly(early)
 	err := l.wait(r.Context(), func() bool { return l.runtime.released || l.closed })
 	l.mu.Lock()
 	l.runtime.restoring = false
