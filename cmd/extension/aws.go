@@ -97,14 +97,13 @@ func (e *environment) proxy() func(*http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment
 }
 
-// isProxy accepts what net/http does: a URL, or one without its http://.
+// isProxy accepts a URL that net/http can use, also one that lacks its http://.
 func isProxy(s string) bool {
-	schemes := []string{"http", "https", "socks5", "socks5h"}
-	if u, err := url.Parse(s); err == nil && slices.Contains(schemes, u.Scheme) && u.Host != "" {
-		return true
+	if !strings.Contains(s, "://") {
+		s = "http://" + s
 	}
-	u, err := url.Parse("http://" + s)
-	return err == nil && u.Host != ""
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
 // credentials reads where keys come from, with the order and the rules of the

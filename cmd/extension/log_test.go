@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws-secretsmanager/lambda-extension/cache"
+)
+
+func TestTextLog(t *testing.T) {
+	tests := map[string]struct {
+		log  func(*slog.Logger)
+		want string
+	}{
+		"plain":      {func(l *slog.Logger) { l.Info("started") }, "INFO started"},
+		"attributes": {func(l *slog.Logger) { l.Warn("w", "id", "prod/db", "n", 3, "took", time.Second) }, "WARN w id=prod/db n=3 took=1s"},
+		"quoted": {
+			func(l *slog.Logger) { l.Error("e", "err", errors.New(`a "b"`), "empty", "", "eq", "a=b", "nl", "a\nb") },
+			`ERROR e err="a \"b\"" empty="" eq="a=b" nl="a\nb"`,
+		},
+		"message of several lines": {func(l *slog.Logger) { l.Info("a \"b\"\nfake\x1b[0m") }, `INFO a "b"\nfake\x1b[0m`},
+		"with":                     {func(l *slog.Logger) { l.With("a", 1).With("b", 2).Info("m", "c", 3) }, "INFO m a=1 b=2 c=3"},
+		"groups": {
+			func(l *slog.Logger) {
+				l.WithGroup("").WithGroup("g").With("a", 1).Info("m", "b", 2, slog.Group("h", "c", 3), slog.Group("", "d", 4))
+			},
+			"INFO m g.a=1 g.b=2 g.h.c=3 g.d=4",
+		},
+		"empty attribute": {func(l *slog.Logger) { l.LogAttrs(t.Context(), slog.LevelInfo, "m", slog.Attr{}) }, "INFO m"},
+		"secret":          {func(l *slog.Logger) { l.Info("m", "v", cache.Text("canary")) }, "INFO m v=[secret]"},
+		"debug":           {func(l *slog.Logger) { l.Debug("hidden") }, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			tt.log(newLogger(&b, slog.LevelInfo, logText))
+			want := ""
+			if tt.want != "" {
+				want = "[aws-secretsmanager] " + tt.want + "\n"
+			}
+			if got := b.String(); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// Loggers that come from one another write whole lines.
+func TestTextLogIsOneWriter(t *testing.T) {
+	var b bytes.Buffer
+	l := newLogger(&b, slog.LevelInfo, logText)
+	done := make(chan bool)
+	for range 4 {
+		go func() {
+			for range 100 {
+				l.With("a", "b").Info(strings.Repeat("x", 100))
+			}
+			done <- true
+		}()
+	}
+	for range 4 {
+		<-done
+	}
+	want := strings.Repeat("[aws-secretsmanager] INFO "+strings.Repeat("x", 100)+" a=b\n", 400)
+	if b.String() != want {
+		t.Error("lines are mixed")
+	}
+}
+
+func TestJSONLog(t *testing.T) {
+	var b bytes.Buffer
+	l := newLogger(&b, slog.LevelDebug, logJSON)
+	before := time.Now()
+	l.With("a", 1).Warn("message\nof two lines", "err", errors.New("e"), "v", cache.Text("canary"), "level", "mine")
+
+	if strings.Count(b.String(), "\n") != 1 {
+		t.Errorf("got %q, want one line", b.String())
+	}
+	var got map[string]any
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	stamp, _ := got["timestamp"].(string)
+	at, err := time.Parse("2006-01-02T15:04:05.000Z", stamp)
+	if err != nil || at.Before(before.Truncate(time.Millisecond)) || time.Since(at) > time.Minute {
+		t.Errorf("timestamp: got %q, %v, want now in RFC 3339 with milliseconds and in UTC", stamp, err)
+	}
+	delete(got, "timestamp")
+	delete(got, "level") // twice there
+	want := map[string]any{"message": "message\nof two lines", "a": 1.0, "err": "e", "v": "[secret]"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if !strings.Contains(b.String(), `"level":"WARN"`) {
+		t.Errorf("no level in %s", b.String())
+	}
+}
+
+func TestLevels(t *testing.T) {
+	tests := map[string]int{"debug": 4, "info": 3, "": 3, "warn": 2, "error": 1, "none": 0, "TRACE": 4, "Fatal": 1}
+	for s, want := range tests {
+		level, known := logLevel(s)
+		if !known {
+			t.Errorf("%q is not known", s)
+		}
+		for _, format := range []logFormat{logText, logJSON} {
+			var b bytes.Buffer
+			l := newLogger(&b, level, format)
+			l.Debug("")
+			l.Info("")
+			l.Warn("")
+			l.Error("")
+			if got := strings.Count(b.String(), "\n"); got != want {
+				t.Errorf("level %q logs %d of 4 lines, want %d", s, got, want)
+			}
+		}
+	}
+	if level, known := logLevel("loud"); known || level != slog.LevelInfo {
+		t.Errorf("logLevel(loud) = %v, %v, want info, not known", level, known)
+	}
+}
