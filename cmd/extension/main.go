@@ -1,0 +1,29 @@
+// Command extension is the binary of the layer: AWS Lambda starts it as an
+// external extension beside the function. Without Lambda it is a local agent for
+// development, with the same variables, the same endpoint and the same file.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// name is what the extension registers with. Lambda starts an extension by its
+// file and knows it by the file's base name, so the two are the same.
+const name = "aws-secretsmanager"
+
+// version is that of the layer, the topmost in CHANGELOG.md.
+const version = "0.1.0"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Environ(), os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		os.Exit(1)
+	}
+}
