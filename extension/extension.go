@@ -6,8 +6,9 @@
 //
 //	s, err := extension.Register(ctx, extension.Options{API: api, Name: "my-extension", Events: extension.EventsFor(initType)})
 //	for err == nil {
+//		var e *extension.Event // Next may take minutes: the process is frozen within it
 //		if e, err = s.Next(ctx); err == nil && e.Type == extension.Shutdown {
-//			return nil // the process may be frozen within Next, for minutes
+//			return nil
 //		}
 //	}
 //

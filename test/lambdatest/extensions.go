@@ -176,6 +176,9 @@ func (l *Lambda) enter(name string, events []string) (*agent, *refusal) {
 	for _, p := range l.processes {
 		if a.external && p.name == name {
 			a.process = p
+			p.mu.Lock()
+			p.registered = time.Since(p.start)
+			p.mu.Unlock()
 		}
 	}
 	return a, nil

@@ -21,9 +21,11 @@ type Process struct {
 	cancel context.CancelFunc // of that function
 	done   chan struct{}      // closed when it has ended
 	err    error              // how; not before done
+	start  time.Time
 
-	mu  sync.Mutex
-	log bytes.Buffer
+	mu         sync.Mutex
+	log        bytes.Buffer
+	registered time.Duration
 }
 
 // Name is the base name of the extension's file, or "runtime".
@@ -54,6 +56,14 @@ func (p *Process) Log() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.String()
+}
+
+// Registered returns how long after its start the extension registered, 0 as long
+// as it has not.
+func (p *Process) Registered() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.registered
 }
 
 func (p *Process) exited() bool {
@@ -116,8 +126,7 @@ func (l *Lambda) startRuntime(p *Process, run func(context.Context) error) (*Pro
 	l.mu.Lock()
 	l.renew()
 	l.mu.Unlock()
-	err := l.waitInit(context.Background(), func() bool { return len(l.unregistered()) == 0 })
-	if err != nil {
+	if err := l.WaitRegistered(context.Background()); err != nil {
 		return p, fmt.Errorf("start the runtime: %w", err)
 	}
 	return p, l.start(p, l.Env(), run)
@@ -137,7 +146,7 @@ func (l *Lambda) start(p *Process, env []string, run func(context.Context) error
 		}
 	}
 	l.begun()
-	p.done = make(chan struct{})
+	p.done, p.start = make(chan struct{}), time.Now()
 	if p.cmd == nil {
 		ctx, cancel := context.WithCancel(context.Background())
 		p.cancel = cancel

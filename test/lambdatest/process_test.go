@@ -21,6 +21,12 @@ func TestRealFunctionAndExtension(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := l.WaitRegistered(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := ext.Registered(); took <= 0 || took > 10*time.Second {
+		t.Errorf("Registered: got %v, want the time from its start", took)
+	}
 	cmd := goFunction(t)
 	cmd.Env = []string{"EXTRA=of the caller"}
 	if _, err := l.StartRuntime(cmd); err != nil {

@@ -30,7 +30,7 @@ func (c caller) do(ctx context.Context, method, path, body string, header ...str
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.l.API()+path, strings.NewReader(body))
 	if err != nil {
-		c.t.Fatal(err)
+		return answer{}, err
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
@@ -50,7 +50,7 @@ func (c caller) call(method, path, body string, header ...string) answer {
 	c.t.Helper()
 	a, err := c.do(c.t.Context(), method, path, body, header...)
 	if err != nil {
-		c.t.Fatal(err)
+		c.t.Error(err) // not Fatal: it may be another goroutine
 	}
 	return a
 }
