@@ -2,6 +2,7 @@ package variables
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,6 +72,14 @@ func TestFailedWrite(t *testing.T) {
 	f.renew(t, "db")
 	f.log.check(t, "the dotenv file cannot be written")
 	checkVars(t, f.mustEnv(t), map[string]string{"a": "2"})
+
+	// What the file has after a failure is not known: the same as before is written too.
+	if err := errors.Join(os.Remove(blocker), os.Mkdir(blocker, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	f.store.put("db", `{"a":"1"}`)
+	f.renew(t, "db")
+	f.checkFile(t, "a=1\n")
 }
 
 func TestClose(t *testing.T) {
@@ -106,6 +115,12 @@ func TestNotPortableIsWarnedAboutOnce(t *testing.T) {
 	f.store.put("x", "2")
 	f.renew(t, "x")
 	f.log.check(t)
+	f.store.put("db", `{"a":"simple"}`)
+	f.renew(t, "db")
+	f.log.check(t)
+	f.store.put("db", `{"a":"'\"$\r\n"}`)
+	f.renew(t, "db")
+	f.log.check(t, `not every dotenv reader reads \"a\"`)
 }
 
 // Readers, rotations and publishes at once: one tag never stands for two sets of
