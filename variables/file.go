@@ -35,13 +35,13 @@ func (f *file) keep(vars map[string]string) error {
 	if err := dotenv.WriteFile(f.path, data); err != nil {
 		f.written = nil
 		if !f.failed {
-			f.log.Error("the dotenv file cannot be written, it is tried again at the next change: " + err.Error())
+			f.log.Error("dotenv file cannot be written, the next change tries again", "path", f.path, "error", err.Error())
 		}
 		f.failed = true
 		return fmt.Errorf("write the dotenv file: %w", err)
 	}
 	if f.failed {
-		f.log.Info("the dotenv file is written again", "path", f.path)
+		f.log.Info("dotenv file is written again", "path", f.path)
 	}
 	f.written, f.exists, f.failed = vars, true, false
 	return nil

@@ -40,7 +40,7 @@ func TestFailedWrite(t *testing.T) {
 
 	f := newFixture(t, "db", newStore(map[string]string{"db": `{"a":"1"}`}), Options{Path: path, Strict: true})
 	f.mustLoad(t)
-	f.log.check(t, "the dotenv file cannot be written")
+	f.log.check(t, "dotenv file cannot be written")
 	if err := f.Publish(); err == nil {
 		t.Error("Publish: got no error")
 	}
@@ -60,7 +60,7 @@ func TestFailedWrite(t *testing.T) {
 		t.Error(err)
 	}
 	f.checkFile(t, "a=1\n")
-	f.log.check(t, "the dotenv file is written again")
+	f.log.check(t, "dotenv file is written again")
 
 	if err := os.RemoveAll(blocker); err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestFailedWrite(t *testing.T) {
 	}
 	f.store.put("db", `{"a":"2"}`)
 	f.renew(t, "db")
-	f.log.check(t, "the dotenv file cannot be written")
+	f.log.check(t, "dotenv file cannot be written")
 	checkVars(t, f.mustEnv(t), map[string]string{"a": "2"})
 
 	// What the file has after a failure is not known: the same as before is written too.

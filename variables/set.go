@@ -103,7 +103,7 @@ func (s *Set) Load(ctx context.Context) error {
 	final := append(s.final(failed), r.missing...)
 	if !s.o.Strict {
 		for _, err := range final {
-			s.o.Log.Error("a secret cannot be loaded: " + err.Error())
+			s.o.Log.Error("secret cannot be loaded", "error", err.Error())
 		}
 		final = nil
 	}
@@ -127,7 +127,7 @@ func (s *Set) final(failed map[string]error) []error {
 			final = append(final, err)
 			continue
 		}
-		s.o.Log.Warn("a secret is not loaded yet, its next read tries again: " + err.Error())
+		s.o.Log.Warn("secret is not loaded yet, its next read tries again", "error", err.Error())
 	}
 	return final
 }
