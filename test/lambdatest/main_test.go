@@ -70,6 +70,8 @@ func play(role string) int {
 			return 0
 		case role == "busy" && e.Type == extension.Invoke:
 			time.Sleep(time.Minute)
+		case role == "slow" && e.Type == extension.Invoke:
+			time.Sleep(700 * time.Millisecond)
 		case role == "stay" && e.Type == extension.Shutdown:
 			time.Sleep(time.Minute)
 		case e.Type == extension.Shutdown:

@@ -88,6 +88,9 @@ func TestManagedInstancesSurviveATimeout(t *testing.T) {
 	if got := c.call("POST", runtimePath+"invocation/"+<-took+"/response", "{}"); got.status != 400 {
 		t.Errorf("late response: got %d, want 400", got.status)
 	}
+	if err := l.WaitInit(t.Context()); err != nil {
+		t.Errorf("after the time-out: got %v, want no reset", err)
+	}
 	if _, err := l.StartHandler(echo); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package lambdatest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,8 @@ import (
 )
 
 func TestRealFunctionAndExtension(t *testing.T) {
-	l := lambdatest.New(lambdatest.Options{TB: t, Function: "orders", Freeze: true})
+	var output bytes.Buffer
+	l := lambdatest.New(lambdatest.Options{TB: t, Function: "orders", Freeze: true, Output: &output})
 	defer l.Close()
 	ext, err := l.StartExtension(self(t, "good"))
 	if err != nil {
@@ -66,6 +68,9 @@ func TestRealFunctionAndExtension(t *testing.T) {
 			t.Errorf("the log has no line %q:\n%s", line, l.Log())
 		}
 	}
+	if output.String() != l.Log() {
+		t.Errorf("the output is %q, want the log: %q", output.String(), l.Log())
+	}
 	if err := ext.Err(); err != nil || !strings.Contains(ext.Log(), "event INVOKE") {
 		t.Errorf("extension: got %v and the log %q", err, ext.Log())
 	}
@@ -104,9 +109,10 @@ func TestRuntimeThatExits(t *testing.T) {
 }
 
 func TestInvocationTimeout(t *testing.T) {
-	for role, told := range map[string]bool{"good": true, "busy": false} {
+	// The slow one asks for its next event while the environment is being stopped.
+	for role, told := range map[string]bool{"good": true, "slow": false} {
 		t.Run(role, func(t *testing.T) {
-			l := lambdatest.New(lambdatest.Options{TB: t, Timeout: 300 * time.Millisecond, ShutdownTimeout: 400 * time.Millisecond})
+			l := lambdatest.New(lambdatest.Options{TB: t, Timeout: 300 * time.Millisecond, ShutdownTimeout: 800 * time.Millisecond})
 			defer l.Close()
 			ext, err := l.StartExtension(self(t, role))
 			if err != nil {

@@ -73,7 +73,7 @@ func (l *Lambda) runtimeNext(w http.ResponseWriter, r *http.Request) {
 
 	var inv *invocation
 	err := l.wait(r.Context(), func() bool {
-		if l.generation == generation && len(l.queue) > 0 && l.phase == running {
+		if l.generation == generation && len(l.queue) > 0 {
 			inv, l.queue = l.queue[0], l.queue[1:]
 			l.runtime.waiting--
 			l.runtime.current = inv
