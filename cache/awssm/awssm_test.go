@@ -112,7 +112,7 @@ func TestWrongVersionIsRefused(t *testing.T) {
 			t.Error(err)
 		}
 		_, err := client.Fetch(t.Context(), cache.Query{ID: "prod/db", VersionID: aws.Stages("prod/db")["AWSPREVIOUS"]})
-		check1(t, aws, err, want{502, cache.TypeConnection, "instead of", 2})
+		expect(t, aws, err, want{502, cache.TypeConnection, "instead of", 2})
 	})
 }
 
@@ -148,7 +148,7 @@ func TestNoRetryPastTheDeadline(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := client.Fetch(ctx, cache.Query{ID: "prod/db"})
-		check1(t, aws, err, want{400, "ThrottlingException", "Rate exceeded", 1})
+		expect(t, aws, err, want{400, "ThrottlingException", "Rate exceeded", 1})
 		if d := time.Since(start); d != 0 {
 			t.Errorf("waited %v", d)
 		}
@@ -164,7 +164,7 @@ func TestTimeoutTellsWhatWasBefore(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := client.Fetch(ctx, cache.Query{ID: "prod/db"})
-		check1(t, aws, err, want{504, cache.TypeTimeout, "no answer in time; the attempt before: Rate exceeded", 2})
+		expect(t, aws, err, want{504, cache.TypeTimeout, "no answer in time; the attempt before: Rate exceeded", 2})
 	})
 }
 

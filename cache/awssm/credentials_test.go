@@ -2,6 +2,7 @@ package awssm
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -131,6 +132,20 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
+func TestKeysAreNotUsedPastTheirEnd(t *testing.T) {
+	cause := errors.New("the endpoint is down")
+	keys := aws.Credentials{AccessKeyID: "id", SecretAccessKey: "key", CanExpire: true}
+	for left, want := range map[time.Duration]error{time.Minute: nil, -time.Minute: cause} {
+		keys.Expires = time.Now().Add(left - expiryWindow) // as the cache has them
+		if _, err := (keeping{}).HandleFailToRefresh(t.Context(), keys, cause); err != want {
+			t.Errorf("%v before the end: got %v, want %v", left, err, want)
+		}
+	}
+	if _, err := (keeping{}).HandleFailToRefresh(t.Context(), aws.Credentials{}, cause); err != cause {
+		t.Errorf("without keys: got %v", err)
+	}
+}
+
 func TestExpiredKeysAreReplacedAtOnce(t *testing.T) {
 	client, sm, endpoint := containerClient(t, time.Hour)
 	if err := fetch(t, client); err != nil {
@@ -147,7 +162,7 @@ func TestExpiredKeysAreReplacedAtOnce(t *testing.T) {
 	// New keys that are refused too are not read for ever.
 	sm.ExpireKey(endpoint.Keys().AccessKeyID)
 	sm.ResetCalls()
-	check1(t, sm, fetch(t, client), want{400, "ExpiredTokenException", "expired", 2})
+	expect(t, sm, fetch(t, client), want{400, "ExpiredTokenException", "expired", 2})
 }
 
 func TestContainerFailures(t *testing.T) {
@@ -178,7 +193,7 @@ func TestContainerFailures(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			client, sm, _ := containerClient(t, time.Hour, tt.change)
-			e := check1(t, sm, fetch(t, client), want{502, TypeCredentials, tt.want, 0})
+			e := expect(t, sm, fetch(t, client), want{502, TypeCredentials, tt.want, 0})
 			if !e.Transient() {
 				t.Error("it is not transient")
 			}
@@ -189,7 +204,7 @@ func TestContainerFailures(t *testing.T) {
 func TestContainerIsTriedAgain(t *testing.T) {
 	client, sm, endpoint := containerClient(t, time.Hour)
 	endpoint.Fail(http.StatusInternalServerError)
-	check1(t, sm, fetch(t, client), want{502, TypeCredentials, "code Failure", 0})
+	expect(t, sm, fetch(t, client), want{502, TypeCredentials, "code Failure", 0})
 	if n, _ := endpoint.Calls(); n != 3 {
 		t.Errorf("%d calls for keys, want 3", n)
 	}
@@ -226,7 +241,7 @@ func TestProcess(t *testing.T) {
 		client := clientOf(t, sm.URL(), func(o *Options) { o.Credentials = provider(t, CredentialOptions{Process: tt.command}) })
 		err := fetch(t, client)
 		if tt.want != "" {
-			check1(t, sm, err, want{502, TypeCredentials, tt.want, 0})
+			expect(t, sm, err, want{502, TypeCredentials, tt.want, 0})
 		} else if err != nil || sm.Calls()[0].AccessKeyID != "id" {
 			t.Errorf("%s: %v, calls %+v", tt.command, err, sm.Calls())
 		}

@@ -43,7 +43,7 @@ type want struct {
 	Calls   int
 }
 
-func check1(t *testing.T, aws *awstest.SecretsManager, err error, w want) *cache.Error {
+func expect(t *testing.T, aws *awstest.SecretsManager, err error, w want) *cache.Error {
 	t.Helper()
 	leaks(t, err)
 	e, is := errors.AsType[*cache.Error](err)
@@ -102,7 +102,7 @@ func TestErrors(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
 				_, err := client.Fetch(ctx, cache.Query{ID: "prod/db"})
-				e := check1(t, aws, err, tt.want)
+				e := expect(t, aws, err, tt.want)
 				if timeout := errors.Is(e, context.DeadlineExceeded); timeout != (tt.want.Status == 504) {
 					t.Errorf("errors.Is(err, context.DeadlineExceeded) = %v", timeout)
 				}
@@ -146,7 +146,7 @@ func TestRawAnswers(t *testing.T) {
 				})
 				client := connect(t, serve(t, aws))
 				_, err := client.Fetch(t.Context(), cache.Query{ID: "prod/db"})
-				check1(t, aws, err, tt.want)
+				expect(t, aws, err, tt.want)
 			})
 		})
 	}
@@ -174,18 +174,33 @@ func TestConnectionErrors(t *testing.T) {
 	defer aws.Close()
 	aws.Fail(awstest.Fault{Kind: awstest.Reset})
 
-	tests := []struct{ name, url, message string }{
-		{"refused", "http://" + closed, "dial tcp " + closed + ": connect: connection refused"},
-		{"no TLS", "https://" + plain.Listener.Addr().String(), "TLS: the peer does not speak it"},
-		{"unknown authority", secure.URL, "TLS: x509: certificate signed by unknown authority (AWS_CA_BUNDLE"},
-		{"reset", aws.URL(), "connection reset by peer"},
+	tests := []struct {
+		name, url string
+		message   string
+		dials     int
+	}{
+		{"refused", "http://" + closed, "dial tcp " + closed + ": connect: connection refused", 3},
+		{"no TLS", "https://" + plain.Listener.Addr().String(), "TLS: the peer does not speak it", 1},
+		{"unknown authority", secure.URL, "TLS: x509: certificate signed by unknown authority (AWS_CA_BUNDLE", 1},
+		{"reset", aws.URL(), "connection reset by peer", 3},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := clientOf(t, tt.url).Fetch(t.Context(), cache.Query{ID: "prod/db"})
+			dials := 0
+			client, err := newClient(Options{Region: awstest.Region, Endpoint: tt.url, Credentials: static}, func(ctx context.Context, network, addr string) (net.Conn, error) {
+				dials++
+				return new(net.Dialer).DialContext(ctx, network, addr)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = client.Fetch(t.Context(), cache.Query{ID: "prod/db"})
 			e := cache.AsError("prod/db", err)
 			if e.Status != 502 || e.Type != cache.TypeConnection || !strings.Contains(e.Message, tt.message) {
 				t.Errorf("got %d %s %q, want 502 and %q", e.Status, e.Type, e.Message, tt.message)
+			}
+			if dials != tt.dials {
+				t.Errorf("dialled %d times, want %d", dials, tt.dials)
 			}
 		})
 	}
@@ -206,6 +221,14 @@ func TestDescribe(t *testing.T) {
 	for _, tt := range tests {
 		if got := describe(fmt.Errorf("wrapped: %w", tt.err)); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestNoSecondLookupOfAHostThatIsNot(t *testing.T) {
+	for _, notFound := range []bool{true, false} {
+		if got := hopeless(&net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: notFound}}); got != notFound {
+			t.Errorf("not found %v: got %v", notFound, got)
 		}
 	}
 }

@@ -154,6 +154,22 @@ func TestLag(t *testing.T) {
 	}
 }
 
+func TestLagOfTime(t *testing.T) {
+	fake, client := start(t)
+	fake.Put("db", "one")
+	fake.SetLag(awstest.Lag{For: 50 * time.Millisecond})
+	since := time.Now()
+	fake.Put("db", "two")
+	if got := read(t.Context(), client, get{id: "db"}); got != "one" && time.Since(since) < 50*time.Millisecond {
+		t.Errorf("at once: got %q", got)
+	}
+	for read(t.Context(), client, get{id: "db"}) != "two" {
+	}
+	if d := time.Since(since); d < 50*time.Millisecond {
+		t.Errorf("seen after %v", d)
+	}
+}
+
 // The steps of a rotation function, over the wire.
 func TestRotation(t *testing.T) {
 	fake, client := start(t)
@@ -167,7 +183,7 @@ func TestRotation(t *testing.T) {
 	if _, err := client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: id, ClientRequestToken: token}); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(ctx, client, get{id: "db", stage: "AWSPENDING"}); got != noValue+"VersionId: "+*token {
+	if got := read(ctx, client, get{id: "db", stage: "AWSPENDING"}); got != noValue+"staging label: AWSPENDING" {
 		t.Errorf("before the value is put: got %q", got)
 	}
 	put := &secretsmanager.PutSecretValueInput{SecretId: id, ClientRequestToken: token, SecretString: aws.String("two"), VersionStages: []string{"AWSPENDING"}}

@@ -99,8 +99,11 @@ func (s *SecretsManager) getSecretValue(req request) answer {
 		}
 	}
 	v := sec.versions[id]
-	if v == nil || v.empty() {
+	if v == nil || v.empty() && req.VersionStage == "" {
 		return clientError(notFoundType, noValue+"VersionId: "+id)
+	}
+	if v.empty() {
+		return clientError(notFoundType, noValue+"staging label: "+req.VersionStage)
 	}
 	if req.VersionStage != "" && stages[req.VersionStage] != id {
 		return clientError(badRequestType, notTogether)
