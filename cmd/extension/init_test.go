@@ -95,4 +95,3 @@ func TestAFileThatCannotBeWrittenIsAnInitError(t *testing.T) {
 	s := newStage(t, lambdatest.Options{}, map[string]string{"SECRETS_DOTENV_PATH": "/proc/none/secrets.env"})
 	s.wantInitError("/proc/none/secrets.env")
 }
-

@@ -209,4 +209,3 @@ func (s *stage) wantInitError(parts ...string) {
 		s.t.Error("the extension lives on after its init error")
 	}
 }
-
