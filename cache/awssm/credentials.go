@@ -105,7 +105,14 @@ func newContainer(o CredentialOptions) *container {
 }
 
 // Retrieve reads the token file, if there is one, before every call: EKS renews it.
-func (c *container) Retrieve(ctx context.Context) (aws.Credentials, error) {
+func (c *container) Retrieve(ctx context.Context) (keys aws.Credentials, err error) {
+	// The SDK (credentials v1.20) dereferences the answer `null`, in a goroutine
+	// where that ends the process.
+	defer func() {
+		if recover() != nil {
+			err = &credentialsError{text: notCredentials}
+		}
+	}()
 	token := c.token
 	if c.tokenFile != "" {
 		b, err := os.ReadFile(c.tokenFile)
@@ -172,6 +179,8 @@ type credentialsError struct {
 
 func (e *credentialsError) Error() string { return "no credentials: " + e.text }
 
+const notCredentials = "the container endpoint did not answer with credentials as JSON"
+
 func credentialsErrorOf(err error) error {
 	if e, is := errors.AsType[*credentialsError](err); is {
 		return e
@@ -190,7 +199,7 @@ func credentialsErrorOf(err error) error {
 		return &credentialsError{text, e.ErrorFault() == smithy.FaultServer}
 	}
 	if _, is := errors.AsType[*smithy.DeserializationError](err); is && !broken(err) {
-		return &credentialsError{text: "the container endpoint did not answer with credentials as JSON"}
+		return &credentialsError{text: notCredentials}
 	}
 	return &credentialsError{"the container endpoint: " + describe(err), true}
 }

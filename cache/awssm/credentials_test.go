@@ -173,6 +173,8 @@ func TestContainerFailures(t *testing.T) {
 			_, _ = w.Write([]byte("<html>" + canary))
 		case "/empty":
 			_, _ = w.Write([]byte("{}"))
+		case "/null":
+			_, _ = w.Write([]byte("null"))
 		default:
 			http.Redirect(w, r, "/empty", http.StatusFound)
 		}
@@ -188,6 +190,7 @@ func TestContainerFailures(t *testing.T) {
 		{"refused", func(o *CredentialOptions) { o.ContainerURL = "http://127.0.0.1:1/" }, "connection refused"},
 		{"page", func(o *CredentialOptions) { o.ContainerURL = page.URL + "/page" }, "did not answer with credentials"},
 		{"empty", func(o *CredentialOptions) { o.ContainerURL = page.URL + "/empty" }, "without keys"},
+		{"null", func(o *CredentialOptions) { o.ContainerURL = page.URL + "/null" }, "did not answer with credentials"},
 		{"redirect", func(o *CredentialOptions) { o.ContainerURL = page.URL + "/redirect" }, "answered with an error"},
 	}
 	for _, tt := range tests {

@@ -101,6 +101,9 @@ func hopeless(err error) bool {
 	if _, is := errors.AsType[*tls.CertificateVerificationError](err); is {
 		return true
 	}
+	if proxy, is := errors.AsType[proxyError](err); is && proxy < http.StatusInternalServerError {
+		return true
+	}
 	if noTLS(err) {
 		return true
 	}
@@ -129,6 +132,9 @@ func describe(err error) string {
 	}
 	if noTLS(err) {
 		return "TLS: the peer does not speak it"
+	}
+	if e, is := errors.AsType[proxyError](err); is {
+		return e.Error()
 	}
 	if e, is := errors.AsType[*net.OpError](err); is && e.Op == "proxyconnect" {
 		return "the proxy: " + opText(e)

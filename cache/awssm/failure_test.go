@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -203,6 +205,28 @@ func TestConnectionErrors(t *testing.T) {
 				t.Errorf("dialled %d times, want %d", dials, tt.dials)
 			}
 		})
+	}
+}
+
+func TestProxyRefuses(t *testing.T) {
+	for status, calls := range map[int]int32{407: 1, 502: 3} {
+		var connects atomic.Int32
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			connects.Add(1)
+			w.WriteHeader(status)
+		}))
+		u, _ := url.Parse(proxy.URL)
+		u.User = url.UserPassword("user", canary)
+		client := clientOf(t, "https://secretsmanager.test", func(o *Options) { o.Proxy = http.ProxyURL(u) })
+		_, err := client.Fetch(t.Context(), cache.Query{ID: "prod/db"})
+		leaks(t, err)
+		if want := fmt.Sprintf("the proxy refused to connect, status %d", status); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if n := connects.Load(); n != calls {
+			t.Errorf("status %d: asked %d times, want %d", status, n, calls)
+		}
+		proxy.Close()
 	}
 }
 

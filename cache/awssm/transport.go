@@ -3,12 +3,15 @@ package awssm
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -49,16 +52,32 @@ func newTransport(o Options, dial dialFunc) (*http.Transport, error) {
 	protocols.SetHTTP1(true)
 	maxConns := cmp.Or(o.MaxConns, defaultMaxConns)
 	return &http.Transport{
-		Proxy:               o.Proxy,
-		DialContext:         dial,
-		TLSClientConfig:     config,
-		TLSHandshakeTimeout: handshakeTimeout,
-		Protocols:           protocols,
-		DisableCompression:  true, // Secrets Manager does not compress
-		MaxConnsPerHost:     maxConns,
-		MaxIdleConnsPerHost: maxConns,
-		IdleConnTimeout:     idleTimeout,
+		Proxy:                  o.Proxy,
+		OnProxyConnectResponse: refusedByProxy,
+		DialContext:            dial,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		Protocols:              protocols,
+		DisableCompression:     true, // Secrets Manager does not compress
+		MaxConnsPerHost:        maxConns,
+		MaxIdleConnsPerHost:    maxConns,
+		IdleConnTimeout:        idleTimeout,
 	}, nil
+}
+
+// proxyError is the status with which a proxy refused to connect us.
+type proxyError int
+
+func (e proxyError) Error() string {
+	return fmt.Sprintf("the proxy refused to connect, status %d %s", int(e), http.StatusText(int(e)))
+}
+
+// refusedByProxy keeps the status, of which net/http would leave only the text.
+func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return proxyError(resp.StatusCode)
 }
 
 // maxAnswer is more than the largest answer: 64 KiB of which every byte is
