@@ -1,18 +1,15 @@
-// Package event recognises rotation events: those that say a secret has a new
-// current version.
+// Package event recognises rotation events.
 //
-// A [Matcher] looks at the payload of an invocation, as Lambda hands it over, and
-// returns the secrets that changed, or nothing for any other event:
+// [Matcher.Match] tells which secrets have a new current version, whatever way
+// the news came: Secrets Manager's own event, a custom one, or CloudTrail's,
+// straight from EventBridge or through SNS, SQS or both. Every other payload is
+// the handler's, and is turned down at the speed of memory, so every event of a
+// function may pass through it:
 //
-//	var m event.Matcher // the usual custom event, besides those of AWS
-//	for _, r := range m.Match(payload) {
-//		refresh(r.SecretID, r.VersionID)
+//	var matcher event.Matcher
+//	if rotations := matcher.Match(payload); rotations != nil {
+//		// renew these secrets
 //	}
-//
-// It knows the native event of Secrets Manager ("Secret Label Updated"), its
-// CloudTrail events, and a custom one whose source, detail-type and key may be
-// chosen, each of them bare or wrapped by SNS, SQS, or SNS in SQS. An ordinary
-// event costs a search for a few words, whatever its size.
 package event
 
 import (
@@ -22,147 +19,165 @@ import (
 	"time"
 )
 
-// The custom event's parts where a [Matcher] does not say otherwise.
+// The custom event where a [Matcher] does not say otherwise.
 const (
 	DefaultSource     = "secretsmanager"
 	DefaultDetailType = "Secret Rotation"
 	DefaultDetailKey  = "secretId"
 )
 
-// Matcher recognises rotation events. Its fields describe the custom event; an
-// empty one stands for its default.
+// Matcher recognises rotation events. Its fields describe the custom event
+//
+//	{"source": Source, "detail-type": DetailType, "detail": {DetailKey: "name or ARN"}}
+//
+// which may name the new version in detail.versionId. An empty field has its
+// default. The events of AWS are recognised whatever the fields say.
 type Matcher struct {
-	Source     string // the event's source
-	DetailType string // the event's detail-type
-	DetailKey  string // where the event's detail has the id of the secret
+	Source, DetailType, DetailKey string
 }
 
-// Rotation is one secret that has a new current version, as an event told it.
+// Rotation is one secret whose current version changed, as an event told it.
 type Rotation struct {
-	SecretID  string    // the ARN where the event has it, else the id as the event spells it
-	Name      string    // another id of the same secret that the event has; "" if none
-	VersionID string    // of the new version; "" when the event does not tell
-	Time      time.Time // of the event; zero when it does not tell. EventBridge cuts it to whole seconds
+	SecretID  string    // the ARN where the event has one, else as the event spells it
+	Name      string    // another id of the same secret in the event; "" if there is none
+	VersionID string    // of the new current version; "" when the event names none
+	Time      time.Time // of the event, in whole seconds; zero when it has none
 }
 
-// Match returns the rotations that payload tells of, in its order and each once.
-// It returns nil for any other payload, JSON or not. A batch of records is a
-// rotation event only if all records are about secrets: if one is anything else,
-// the handler must see it, and gets the batch.
+// Match returns the rotations that payload tells of, in order and without
+// duplicates (the same id and version). It returns nil for any other payload,
+// invalid JSON included.
+//
+// A batch of SNS or SQS records is a rotation event only if every record is one.
+// Whoever matches it answers in place of the handler, and a message that the
+// handler never saw would be lost; a rotation that is only seen by the handler is
+// made up for by the TTL.
 func (m Matcher) Match(payload []byte) []Rotation {
+	m = Matcher{
+		Source:     cmp.Or(m.Source, DefaultSource),
+		DetailType: cmp.Or(m.DetailType, DefaultDetailType),
+		DetailKey:  cmp.Or(m.DetailKey, DefaultDetailKey),
+	}
 	if !m.mayMatch(payload) {
 		return nil
 	}
-	found, _ := m.match(payload, 0)
-	return distinct(found)
-}
-
-// maxDepth is how deep an event may be wrapped: the batch of SQS, a notification of
-// SNS in it, and one to spare.
-const maxDepth = 3
-
-// object is a JSON object whose members are looked at by their exact names;
-// encoding/json would take "Source" for "source" in a struct.
-type object map[string]json.RawMessage
-
-func parse(raw []byte) object {
-	raw = bytes.TrimLeft(raw, " \t\r\n")
-	if len(raw) == 0 || raw[0] != '{' {
-		return nil
-	}
-	var o object
-	if json.Unmarshal(raw, &o) != nil {
-		return nil
-	}
-	return o
-}
-
-func (o object) object(name string) object { return parse(o[name]) }
-
-func (o object) text(name string) string {
-	var s string
-	_ = json.Unmarshal(o[name], &s) // anything but a string is as good as absent
-	return s
-}
-
-func (o object) list(name string) []json.RawMessage {
-	var l []json.RawMessage
-	_ = json.Unmarshal(o[name], &l)
-	return l
-}
-
-func (o object) time(name string) time.Time {
-	t, _ := time.Parse(time.RFC3339, o.text(name))
-	return t
-}
-
-// match returns the rotations of one event or batch. about reports whether it is
-// about secrets at all, which it may be without a rotation: a label other than
-// AWSCURRENT was moved.
-func (m Matcher) match(raw []byte, depth int) (found []Rotation, about bool) {
-	if depth > maxDepth {
-		return nil, false
-	}
-	o := parse(raw)
-	if o == nil {
-		return nil, false
-	}
-	if records := o.list("Records"); len(records) > 0 {
-		return m.matchRecords(records, depth)
-	}
-	if message := o.text("Message"); message != "" && o.text("TopicArn") != "" {
-		return m.match([]byte(message), depth+1)
-	}
-	r, about := m.matchEvent(o)
-	if r.SecretID == "" {
-		return nil, about
-	}
-	return []Rotation{r}, true
-}
-
-// matchRecords looks into the records that Lambda gets from SNS and SQS.
-// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
-// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
-func (m Matcher) matchRecords(records []json.RawMessage, depth int) (found []Rotation, about bool) {
-	for _, raw := range records {
-		record := parse(raw)
-		message := cmp.Or(record.object("Sns").text("Message"), record.text("body"))
-		rotations, about := m.match([]byte(message), depth+1)
-		if !about {
-			return nil, false
-		}
-		found = append(found, rotations...)
-	}
-	return found, true
-}
-
-func (m Matcher) matchEvent(o object) (r Rotation, about bool) {
-	detail := o.object("detail")
-	switch {
-	case o.text("source") == "aws.secretsmanager" && detail.text("labelUpdated") != "":
-		r, about = native(o, detail), true
-	case detail.text("eventSource") == "secretsmanager.amazonaws.com":
-		r, about = cloudTrail(detail), true
-	case o.text("source") == cmp.Or(m.Source, DefaultSource) && o.text("detail-type") == cmp.Or(m.DetailType, DefaultDetailType):
-		r = Rotation{SecretID: detail.text(cmp.Or(m.DetailKey, DefaultDetailKey)), VersionID: detail.text("versionId")}
-		about = r.SecretID != ""
-	}
-	r.Time = o.time("time")
-	if r.Name == r.SecretID {
-		r.Name = ""
-	}
-	return r, about
-}
-
-func distinct(found []Rotation) []Rotation {
-	type key struct{ id, version string }
-	seen := map[key]bool{}
-	var all []Rotation
-	for _, r := range found {
-		if k := (key{r.SecretID, r.VersionID}); !seen[k] {
-			seen[k] = true
-			all = append(all, r)
+	var records []byte
+	for key, value := range members(payload) {
+		if is(key, "Records") {
+			records = value
 		}
 	}
-	return all
+	var rotations []Rotation
+	if records != nil {
+		rotations = m.batch(records)
+	} else if r, ok := m.one(payload); ok {
+		rotations = []Rotation{r}
+	}
+	// Only now: the scanner looks at what it needs and skips the rest unread.
+	if rotations == nil || !json.Valid(payload) {
+		return nil
+	}
+	return rotations
+}
+
+// batch returns the rotations of a list of records, if all of them are.
+func (m Matcher) batch(records []byte) []Rotation {
+	type version struct{ secretID, versionID string }
+	seen := map[version]bool{}
+	var rotations []Rotation
+	for record := range elements(records) {
+		r, ok := m.record(record)
+		if !ok {
+			return nil
+		}
+		if v := (version{r.SecretID, r.VersionID}); !seen[v] {
+			seen[v] = true
+			rotations = append(rotations, r)
+		}
+	}
+	return rotations
+}
+
+// record looks into one record of SNS (Sns.Message) or SQS (body). What SQS got
+// from SNS is the event itself with raw message delivery, and else a notification
+// that has it as Message.
+func (m Matcher) record(record []byte) (Rotation, bool) {
+	message, ok := m.inner(member(member(record, "Sns"), "Message"))
+	if !ok {
+		if message, ok = m.inner(member(record, "body")); !ok {
+			return Rotation{}, false
+		}
+		if notified, ok := m.inner(member(message, "Message")); ok {
+			if !json.Valid(message) {
+				return Rotation{}, false
+			}
+			message = notified
+		}
+	}
+	r, ok := m.one(message)
+	return r, ok && json.Valid(message)
+}
+
+// inner returns the JSON that a string holds, unless it is surely no rotation's.
+func (m Matcher) inner(str []byte) ([]byte, bool) {
+	if !m.mayMatch(str) {
+		return nil, false
+	}
+	s, ok := text(str)
+	return []byte(s), ok
+}
+
+// mayMatch reports whether b has the words without which no event is a rotation.
+// It is the whole cost of ordinary events, so it looks at bytes and not at JSON.
+//
+// Letters and the hyphen stay what they are however deep the JSON is wrapped in
+// strings, unless a writer spells them \u00xx: then nothing can be said.
+func (m Matcher) mayMatch(b []byte) bool {
+	hasSource := func() bool {
+		return bytes.Contains(b, []byte("secretsmanager")) || !plain(m.Source) || bytes.Contains(b, []byte(m.Source))
+	}
+	return hasDetailType(b) && hasSource() || escapesASCII(b)
+}
+
+// hasDetailType looks for the name that every event of EventBridge has a member of.
+// It looks for the hyphen, which is rarer than letters: bytes.Contains is ten times
+// slower where the first letter is everywhere.
+func hasDetailType(b []byte) bool {
+	const before, after = "detail", "type"
+	for i := 0; ; i++ {
+		next := bytes.IndexByte(b[i:], '-')
+		if next < 0 {
+			return false
+		}
+		i += next
+		if i >= len(before) && string(b[i-len(before):i]) == before && bytes.HasPrefix(b[i+1:], []byte(after)) {
+			return true
+		}
+	}
+}
+
+// plain reports whether JSON writers leave s alone, or escape it as \u00xx. They
+// have other ways for quotes, backslashes, slashes and what is not ASCII.
+func plain(s string) bool {
+	for _, c := range []byte(s) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' || c == '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// escapesASCII reports whether b has a \u escape of a printable ASCII character.
+func escapesASCII(b []byte) bool {
+	prefix := []byte(`\u00`)
+	for {
+		i := bytes.Index(b, prefix)
+		if i < 0 || i+len(prefix) == len(b) {
+			return false
+		}
+		b = b[i+len(prefix):]
+		if '2' <= b[0] && b[0] <= '7' {
+			return true
+		}
+	}
 }
