@@ -239,6 +239,16 @@ func TestParseConfig(t *testing.T) {
 				c.Credentials.ContainerURL, c.Credentials.ContainerTokenFile = "http://169.254.170.2/v2/creds?id=1", "/var/token"
 			},
 		},
+		"local agent with a container": {
+			vars{
+				"AWS_LAMBDA_RUNTIME_API": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+				"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost/creds",
+			},
+			func(c *config) {
+				c.RuntimeAPI = ""
+				c.Credentials = awssm.CredentialOptions{SessionToken: "session", ContainerURL: "http://localhost/creds"}
+			},
+		},
 		"local agent without anything": {
 			vars{"AWS_LAMBDA_RUNTIME_API": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""},
 			func(c *config) {

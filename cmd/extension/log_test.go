@@ -103,6 +103,18 @@ func TestJSONLog(t *testing.T) {
 	}
 }
 
+func TestJSONLogIsInUTC(t *testing.T) {
+	var b bytes.Buffer
+	at := time.Date(2024, 2, 6, 17, 43, 48, 7_000_000, time.FixedZone("", 3600))
+	h := newLogger(&b, slog.LevelInfo, logJSON).Handler()
+	if err := h.Handle(t.Context(), slog.NewRecord(at, slog.LevelInfo, "m", 0)); err != nil {
+		t.Fatal(err)
+	}
+	if want := `"timestamp":"2024-02-06T16:43:48.007Z"`; !strings.Contains(b.String(), want) {
+		t.Errorf("got %s, want %s", b.String(), want)
+	}
+}
+
 func TestLevels(t *testing.T) {
 	tests := map[string]int{"debug": 4, "info": 3, "": 3, "warn": 2, "error": 1, "none": 0, "TRACE": 4, "Fatal": 1}
 	for s, want := range tests {
