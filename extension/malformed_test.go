@@ -111,7 +111,10 @@ func TestNextMalformed(t *testing.T) {
 
 func TestOneConnectionServesAll(t *testing.T) {
 	var connections atomic.Int32
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Accept-Encoding"); got != "" {
+			t.Errorf("%s: got Accept-Encoding %q, want none: nothing here is worth compressing", r.URL.Path, got)
+		}
 		w.Header().Set("Lambda-Extension-Identifier", "id-1")
 		fmt.Fprint(w, `{"eventType":"INVOKE"}`)
 	}))

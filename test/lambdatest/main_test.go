@@ -74,6 +74,14 @@ func play(role string) int {
 			time.Sleep(700 * time.Millisecond)
 		case role == "stay" && e.Type == extension.Shutdown:
 			time.Sleep(time.Minute)
+		case role == "leave a child" && e.Type == extension.Shutdown:
+			child := exec.Command("sleep", "60")
+			child.Stdout = os.Stdout
+			if err := child.Start(); err != nil {
+				return 1
+			}
+			fmt.Println("child", child.Process.Pid)
+			return 0
 		case e.Type == extension.Shutdown:
 			return 0
 		}

@@ -219,6 +219,25 @@ func TestShutdownKillsAfterTheDeadline(t *testing.T) {
 	}
 }
 
+func TestChildrenGoWithTheirProcess(t *testing.T) {
+	l, ext := start(t, lambdatest.Options{TB: t}, "leave a child")
+	if err := l.Shutdown(t.Context(), lambdatest.Spindown); err != nil {
+		t.Fatal(err)
+	}
+	_, pid, found := strings.Cut(strings.TrimSpace(ext.Log()), "child ")
+	if !found {
+		t.Fatalf("no child in the log %q", ext.Log())
+	}
+	for range 200 {
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil || strings.Contains(string(stat), ") Z ") { // gone, or nobody has asked how it ended
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Errorf("the child %s lives on", pid)
+}
+
 // stopped reports whether the process is stopped by a signal.
 func stopped(t *testing.T, p *lambdatest.Process) bool {
 	t.Helper()
