@@ -6,6 +6,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,6 +21,9 @@ const name = "aws-secretsmanager"
 const version = "0.1.0"
 
 func main() {
+	// net/http prints what a peer sends unasked, the first bytes of an answer among
+	// it, with the standard logger; they may be a secret's.
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Getenv, os.Environ(), os.Stderr)
 	stop()
