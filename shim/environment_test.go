@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -84,12 +85,18 @@ func TestOlderVariablesNeverReplaceNewerOnes(t *testing.T) {
 func TestVariableThatCannotBeSetIsNamedOnly(t *testing.T) {
 	unset(t, "NAME")
 	var e environment
-	err := e.apply(e.turn(), map[string]string{"NAME": "canary", "OTHER": "canary\x00"})
+	vars := map[string]string{"NAME": "canary", "OTHER": "canary\x00"}
+	for i := range 30 { // in whatever order, the bad one is not the last
+		vars[fmt.Sprint("NAME_", i)] = "canary"
+	}
+	err := e.apply(e.turn(), vars)
 	if err == nil || !strings.Contains(err.Error(), `"OTHER"`) || strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %v, want an error with the name and without the value", err)
 	}
-	if os.Getenv("NAME") != "canary" {
-		t.Error("a bad variable kept a good one away")
+	for name := range vars {
+		if name != "OTHER" && os.Getenv(name) != "canary" {
+			t.Errorf("a bad variable kept %s away", name)
+		}
 	}
 	if err := e.apply(e.turn(), nil); err != nil {
 		t.Fatal(err)

@@ -39,14 +39,9 @@ func RefreshOnAuthError[T any](ctx context.Context, id string, run func(context.
 	if err == nil || !errors.Is(err, ErrRefused) && !slices.ContainsFunc(refused, func(is func(error) bool) bool { return is(err) }) {
 		return err
 	}
-	_, changed, refreshErr := s.client.Refresh(ctx, id, held.VersionID)
-	if refreshErr != nil {
+	if _, _, refreshErr := s.client.Refresh(ctx, id, held.VersionID); refreshErr != nil {
 		return fmt.Errorf("%w; and then: %w", err, s.explain(refreshErr))
 	}
-	if !changed {
-		return err
-	}
-	s.report(s.Renew(ctx)) // the variables of this secret are older than its value here
 	renewed, value, getErr := valueOf[T](ctx, s, id)
 	if getErr != nil {
 		return fmt.Errorf("%w; and then: %w", err, getErr)
@@ -54,6 +49,7 @@ func RefreshOnAuthError[T any](ctx context.Context, id string, run func(context.
 	if renewed.VersionID == held.VersionID {
 		return err
 	}
+	s.report(s.Renew(ctx)) // the variables have the value that was refused
 	return run(ctx, value)
 }
 

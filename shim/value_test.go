@@ -38,7 +38,7 @@ func TestValue(t *testing.T) {
 	check(t, "1m30s", 90*time.Second, true)
 	check(t, "9090", time.Duration(0), false)
 	check(t, "127.0.0.1:80", netip.MustParseAddrPort("127.0.0.1:80"), true)
-	check(t, "canary", netip.AddrPort{}, false)
+	check(t, "canary", netip.Addr{}, false)
 	check(t, `{"user":"u","password":"p"}`, login{"u", "p"}, true)
 	check(t, `{"user":"canary","password":1}`, login{}, false)
 	check(t, "canary", login{}, false)
