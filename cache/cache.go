@@ -180,14 +180,16 @@ func (c *Cache) answer(e *entry, f *flight, m Mark) (Answer, error) {
 	return Answer{}, f.err
 }
 
-// Peek returns the current version that is held and may be served, without a
-// fetch; else why there is none, which is [ErrNotLoaded] when nothing is known.
+// Peek returns the current version that was last fetched, without a fetch and
+// whatever its age: what is published of a secret stands until something newer is
+// known. Else it returns why there is none: the error of the last fetch, or
+// [ErrNotLoaded] when nothing is known.
 func (c *Cache) Peek(id string) (*Secret, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.entries[key{secret: c.names.canonical(id)}]
 	switch {
-	case e != nil && e.usable(c.o):
+	case e != nil && e.secret != nil:
 		return e.secret, nil
 	case e != nil && e.err != nil:
 		return nil, e.err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/cache"
 )
@@ -195,4 +196,16 @@ func TestNoValueIsToldOf(t *testing.T) {
 	if len(strings.Split(out, "\n")) < 10 {
 		t.Errorf("too little is told of to mean something:\n%s", out)
 	}
+}
+
+// With TTL and staleness of nothing a value is past both as soon as it is there.
+func TestTTLZero(t *testing.T) {
+	s := newStore(map[string]string{"db": `{"a":"1"}`})
+	s.delay = time.Millisecond
+	f := newFixtureWith(t, "db", s, Options{Path: tempPath(t), Strict: true}, cache.Options{})
+	f.mustLoad(t)
+	f.checkFile(t, "a=1\n")
+	s.put("db", `{"a":"2"}`)
+	checkVars(t, f.mustEnv(t), map[string]string{"a": "2"})
+	f.checkFile(t, "a=2\n")
 }
