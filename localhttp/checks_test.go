@@ -125,6 +125,23 @@ func TestToken(t *testing.T) {
 	want(t, h.get("/v1/db", with("X-Aws-Parameters-Secrets-Token", token)), 403, "Bad Token")
 }
 
+func TestSame(t *testing.T) {
+	long := strings.Repeat("t0k3n/+=", 20) + "end"
+	for i := range len(long) {
+		if !same([]byte(long[:i]), []byte(long[:i])) {
+			t.Errorf("%d bytes are not the same as themselves", i)
+		}
+		other := []byte(long)
+		other[i] ^= 0x80
+		if same(other, []byte(long)) {
+			t.Errorf("a difference at %d is not seen", i)
+		}
+		if same([]byte(long[:i]), []byte(long)) || same([]byte(long), []byte(long[:i])) {
+			t.Errorf("the first %d bytes count as all", i)
+		}
+	}
+}
+
 func TestHost(t *testing.T) {
 	for host, want := range map[string]bool{
 		"localhost": true, "LOCALHOST": true, "localhost:2773": true, "LocalHost:1": true, "localhost:": true,

@@ -1,7 +1,7 @@
 package localhttp
 
 import (
-	"crypto/subtle"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -180,16 +180,34 @@ func (h *handler) authorized(header http.Header) bool {
 		return false
 	}
 	for _, token := range header["X-Aws-Parameters-Secrets-Token"] {
-		if subtle.ConstantTimeCompare([]byte(token), h.token) == 1 {
+		if same([]byte(token), h.token) {
 			return true
 		}
 	}
 	for _, token := range header["X-Vault-Token"] {
-		if subtle.ConstantTimeCompare([]byte(token), h.token) == 1 {
+		if same([]byte(token), h.token) {
 			return true
 		}
 	}
 	return false
+}
+
+// same compares in a time that depends on the lengths alone. It is
+// crypto/subtle.ConstantTimeCompare eight bytes at a time: Lambda's tokens are
+// of a thousand bytes, and byte by byte they are the dearest part of a hit.
+func same(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	var diff uint64
+	for len(a) >= 8 {
+		diff |= binary.NativeEndian.Uint64(a) ^ binary.NativeEndian.Uint64(b)
+		a, b = a[8:], b[8:]
+	}
+	for i := range a {
+		diff |= uint64(a[i] ^ b[i])
+	}
+	return diff == 0
 }
 
 // isLocal reports whether host is a name of this machine's loopback. A page or

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,7 +17,7 @@ type conns struct {
 	mu      sync.Mutex
 	open    int                   // accepted, not closed, not refused
 	silent  map[net.Conn]struct{} // those of open that have not sent a request yet
-	refused map[net.Conn]struct{} // those that are told why and closed
+	refused []net.Conn            // those that are told why and closed, the oldest first
 	closed  bool
 
 	refusals sync.WaitGroup
@@ -58,7 +59,7 @@ func (c *conns) shutdown() {
 	for conn := range c.silent {
 		_ = conn.Close()
 	}
-	for conn := range c.refused {
+	for _, conn := range c.refused {
 		_ = conn.Close()
 	}
 }
@@ -87,10 +88,10 @@ func (c *conns) admits() bool {
 
 const (
 	// maxRefused bounds how many refused connections wait for their request, in
-	// descriptors and goroutines. One more is answered before it asks.
+	// descriptors and goroutines. For one more the oldest gives way.
 	maxRefused = 64
 
-	// refusalTime is how long they wait.
+	// refusalTime is how long they wait at most.
 	refusalTime = time.Second
 )
 
@@ -106,18 +107,15 @@ const refusal = "HTTP/1.1 429 Too Many Requests\r\n" +
 // client to have read the answer, because closing a socket with unread bytes
 // takes back what was written.
 func (c *conns) refuse(conn net.Conn) {
-	if !c.keepRefused(conn) {
-		_ = conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
-		_, _ = io.WriteString(conn, refusal)
+	if !c.addRefused(conn) {
 		_ = conn.Close()
 		return
 	}
 	go func() {
 		defer c.dropRefused(conn)
 		buf := make([]byte, 4<<10)
-		_ = conn.SetDeadline(time.Now().Add(refusalTime))
 		_, _ = conn.Read(buf)
-		_ = conn.SetDeadline(time.Now().Add(refusalTime))
+		_ = conn.SetWriteDeadline(time.Now().Add(refusalTime / 10))
 		if _, err := io.WriteString(conn, refusal); err != nil {
 			return
 		}
@@ -133,17 +131,20 @@ func (c *conns) refuse(conn net.Conn) {
 	}()
 }
 
-func (c *conns) keepRefused(conn net.Conn) bool {
+// addRefused ends the wait of the oldest by its deadline, if there are too many.
+func (c *conns) addRefused(conn net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || len(c.refused) >= maxRefused {
+	if c.closed {
 		return false
 	}
-	if c.refused == nil {
-		c.refused = make(map[net.Conn]struct{})
+	if len(c.refused) == maxRefused {
+		_ = c.refused[0].SetReadDeadline(time.Unix(1, 0))
+		c.refused = slices.Delete(c.refused, 0, 1)
 	}
-	c.refused[conn] = struct{}{}
-	c.refusals.Add(1) // under the lock, and so before shutdown's Wait
+	_ = conn.SetReadDeadline(time.Now().Add(refusalTime))
+	c.refused = append(c.refused, conn)
+	c.refusals.Add(1) // under the lock, and so before the Wait that follows shutdown
 	return true
 }
 
@@ -151,6 +152,8 @@ func (c *conns) dropRefused(conn net.Conn) {
 	_ = conn.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.refused, conn)
+	if i := slices.Index(c.refused, conn); i >= 0 {
+		c.refused = slices.Delete(c.refused, i, i+1)
+	}
 	c.refusals.Done()
 }

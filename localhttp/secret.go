@@ -100,13 +100,14 @@ var marks = map[cache.Mark][]string{
 // whether the client has that version already.
 func answerHead(header http.Header, r *http.Request, a cache.Answer) (notModified bool) {
 	header["X-Secrets-Cache"] = marks[a.Mark]
-	header["Age"] = []string{strconv.Itoa(max(0, int(a.Age/time.Second)))}
+	values := []string{strconv.Itoa(max(0, int(a.Age/time.Second))), ""} // one allocation for both
+	header["Age"] = values[:1:1]
 	if a.Secret.VersionID == "" {
 		return false
 	}
-	etag := `"` + a.Secret.VersionID + `"`
-	header["Etag"] = []string{etag}
-	return matches(r.Header["If-None-Match"], etag)
+	values[1] = `"` + a.Secret.VersionID + `"`
+	header["Etag"] = values[1:]
+	return matches(r.Header["If-None-Match"], values[1])
 }
 
 // render makes the body of an answer: what AWS's extension makes of the Go SDK's
