@@ -1,0 +1,153 @@
+package main
+
+import (
+	"archive/zip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+)
+
+// calls counts what reaches Secrets Manager.
+func (b *bench) calls(ctx context.Context) ([]figure, error) {
+	aws := awstest.New()
+	defer aws.Close()
+	arn, _ := aws.Put("bench/db", `{"password":"made-up-1"}`)
+	aws.Put("bench/cold", "made-up")
+	s, err := b.start(ctx, "aws-secretsmanager", aws, "SECRET=bench/db")
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	addr := fmt.Sprintf("127.0.0.1:%d", s.port)
+
+	// Long enough that all readers are there while the first one waits.
+	aws.SetLatency(200 * time.Millisecond)
+	if err := readTogether(addr, "bench/cold", 100); err != nil {
+		return nil, err
+	}
+	cold := aws.CallCount("bench/cold")
+	aws.SetLatency(0)
+
+	before := aws.CallCount("bench/db")
+	_, version := aws.Put("bench/db", `{"password":"made-up-2"}`)
+	if err := rotate(addr, arn, version); err != nil {
+		return nil, err
+	}
+	named := aws.CallCount("bench/db") - before
+	if err := rotate(addr, arn, version); err != nil {
+		return nil, err
+	}
+	held := aws.CallCount("bench/db") - before - named
+	return []figure{
+		{Name: "calls for 100 concurrent readers of a cold secret", Unit: count, Got: float64(cold), Must: 1, Aim: 1},
+		{Name: "calls for a rotation event that names the version", Unit: count, Got: float64(named), Must: 1, Aim: 1},
+		{Name: "calls for one that names a version held already", Unit: count, Got: float64(held), Must: 0, Aim: 0},
+	}, nil
+}
+
+func readTogether(addr, secretID string, readers int) error {
+	errs := make([]error, readers)
+	var wg sync.WaitGroup
+	for i := range readers {
+		wg.Go(func() { _, errs[i] = read(addr, secretID) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// native is the event that Secrets Manager sends when a version becomes current.
+func native(arn, version string) string {
+	event, err := json.Marshal(map[string]any{
+		"version": "0", "source": "aws.secretsmanager", "detail-type": "Secret Label Updated",
+		"time": time.Now().UTC().Truncate(time.Second), "resources": []string{arn},
+		"detail": map[string]string{"name": "bench/db", "labelUpdated": "AWSCURRENT", "versionId": version},
+	})
+	if err != nil {
+		panic(err) // there is nothing in it that cannot be marshalled
+	}
+	return string(event)
+}
+
+// rotate posts an event to the endpoint.
+func rotate(addr, arn, version string) error {
+	answer, err := ask(addr, request("POST", "/rotation", native(arn, version)))
+	if err != nil {
+		return fmt.Errorf("rotation: %w", err)
+	}
+	if !strings.Contains(answer, `"rotated":true`) || !strings.Contains(answer, version) {
+		return fmt.Errorf("rotation: got %s, want the version %s", answer, version)
+	}
+	return nil
+}
+
+// sizes are those of the layer as it is published.
+func (b *bench) sizes(context.Context) ([]figure, error) {
+	var figures []figure
+	for _, arch := range []string{"x86_64", "arm64"} {
+		file := b.path("layer/layer-" + arch + ".zip")
+		info, err := os.Stat(file)
+		if err != nil {
+			return nil, err
+		}
+		r, err := zip.OpenReader(file)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		binary, err := r.Open("extensions/aws-secretsmanager")
+		if err != nil {
+			return nil, err
+		}
+		unpacked, err := binary.Stat()
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures,
+			figure{Name: "binary, " + arch, Unit: "MB", Got: float64(unpacked.Size()) / 1e6, Must: 8.5, Aim: 8},
+			figure{Name: "layer zip, " + arch, Unit: "MB", Got: float64(info.Size()) / 1e6, Must: 3.6, Aim: 3.3})
+	}
+	return figures, nil
+}
+
+// memory is that of the extension when it has served a hundred secrets.
+func (b *bench) memory(ctx context.Context) ([]figure, error) {
+	aws := awstest.New()
+	defer aws.Close()
+	var ids []string
+	for i := range 100 {
+		ids = append(ids, fmt.Sprintf("bench/%d", i))
+		aws.Put(ids[i], fmt.Sprintf(`{"username":"user-%d","password":%q}`, i, strings.Repeat("p", 200)))
+	}
+	s, err := b.start(ctx, "aws-secretsmanager", aws)
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	c, err := dial(fmt.Sprintf("127.0.0.1:%d", s.port))
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	for range 5 {
+		for _, id := range ids {
+			if _, err := c.exchange(get(id), nil); err != nil {
+				return nil, fmt.Errorf("read %s: %w", id, err)
+			}
+		}
+	}
+	bytes, err := s.memory("VmRSS", "RssAnon", "RssFile")
+	if err != nil {
+		return nil, err
+	}
+	return []figure{{
+		Name: "resident memory after serving 100 secrets", Unit: "MB", Got: bytes[0] / 1e6, Must: 18, Aim: 15,
+		Detail: fmt.Sprintf("%.1f MB its own, %.1f MB of its file", bytes[1]/1e6, bytes[2]/1e6),
+	}}, nil
+}

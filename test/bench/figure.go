@@ -1,0 +1,136 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// figure is one line of the table. Less is better, but for counts, which must be
+// met exactly.
+type figure struct {
+	Name   string  `json:"name"`
+	Got    float64 `json:"got"`
+	Unit   string  `json:"unit"`
+	Must   float64 `json:"must"`
+	Aim    float64 `json:"aim"` // the same as Must where there is none
+	Detail string  `json:"detail"`
+
+	timing bool // may be off on a busy machine
+}
+
+// count is the unit of what must be met exactly.
+const count = "calls"
+
+func (f figure) meets(limit float64) bool {
+	if f.Unit == count {
+		return f.Got == limit
+	}
+	return f.Got <= limit
+}
+
+func (f figure) verdict(smoke bool) string {
+	switch {
+	case f.meets(f.Aim):
+		return "aim met"
+	case f.meets(f.Must):
+		return "must met"
+	case smoke && f.timing:
+		return "missed (busy machine?)"
+	}
+	return "**missed**"
+}
+
+func (f figure) spell(v float64) string {
+	switch f.Unit {
+	case count:
+		return fmt.Sprintf("%.0f", v)
+	case "×":
+		return fmt.Sprintf("%.2f×", v)
+	}
+	return fmt.Sprintf("%.2f %s", v, f.Unit)
+}
+
+// printTable writes the figures as a table that is Markdown, and aligned.
+func printTable(w io.Writer, figures []figure, smoke bool) {
+	rows := [][]string{{"figure", "here", "must", "aim", "", "behind it"}}
+	for _, f := range figures {
+		aim := f.spell(f.Aim)
+		if f.Aim == f.Must {
+			aim = ""
+		}
+		rows = append(rows, []string{f.Name, f.spell(f.Got), f.spell(f.Must), aim, f.verdict(smoke), f.Detail})
+	}
+	width := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			width[i] = max(width[i], len([]rune(cell)))
+		}
+	}
+	rule := make([]string, len(width))
+	for i := range rule {
+		rule[i] = strings.Repeat("-", width[i])
+	}
+	for _, row := range slices.Insert(rows, 1, rule) {
+		for i, cell := range row {
+			fmt.Fprintf(w, "| %-*s ", width[i], cell)
+		}
+		fmt.Fprintln(w, "|")
+	}
+}
+
+func writeJSON(file string, figures []figure, smoke bool) error {
+	type line struct {
+		figure
+		Verdict string `json:"verdict"` // aim, must or missed
+	}
+	report := struct {
+		Go      string `json:"go"`
+		Arch    string `json:"arch"`
+		CPUs    int    `json:"cpus"`
+		Smoke   bool   `json:"smoke"`
+		Figures []line `json:"figures"`
+	}{runtime.Version(), runtime.GOARCH, runtime.NumCPU(), smoke, nil}
+	for _, f := range figures {
+		verdict := "missed"
+		if f.meets(f.Aim) {
+			verdict = "aim"
+		} else if f.meets(f.Must) {
+			verdict = "must"
+		}
+		report.Figures = append(report.Figures, line{f, verdict})
+	}
+	data, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(data, '\n'), 0o644)
+}
+
+// missed is the error of figures that had to be met.
+func missed(figures []figure, smoke bool) error {
+	var names []string
+	for _, f := range figures {
+		if !f.meets(f.Must) && !(smoke && f.timing) {
+			names = append(names, f.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return fmt.Errorf("missed: %s", strings.Join(names, "; "))
+}
+
+// median is the middle of what was measured. It sorts durations.
+func median(durations []time.Duration) time.Duration {
+	slices.Sort(durations)
+	return durations[len(durations)/2]
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+func us(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
