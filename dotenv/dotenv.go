@@ -1,7 +1,7 @@
 // Package dotenv writes environment variables to a file that shells and dotenv
 // readers of all languages read alike.
 //
-// Encode makes the content, WriteFile replaces the file at once:
+// [Encode] makes the content, [WriteFile] replaces the file at once:
 //
 //	data, report := dotenv.Encode(map[string]string{"DB_PASSWORD": "it's 100 $"})
 //	err := dotenv.WriteFile("/tmp/secrets.env", data)
@@ -18,91 +18,66 @@ import (
 	"unicode/utf8"
 )
 
-// Report names the variables that need a word. It has no values.
+// Report names the variables that need a word, sorted. It never has a value.
 type Report struct {
-	Refused     []string // left out: no variable name, a NUL in the value, or bytes that are no UTF-8
-	NotPortable []string // written, but exact only for shells, ruby and systemd
+	Refused     []string // left out: no variable name, a NUL in the value, or bytes that are not UTF-8
+	NotPortable []string // written, and exact in shells, but not in every other reader
 }
 
-// Encode returns one line, or for values with line breaks several, for each
-// variable, sorted by name: NAME=value with the lightest quoting that keeps it.
+// Encode returns NAME=value lines for dotenv readers, sorted by name, each value
+// with the lightest quotes that keep it. A value with line breaks takes several
+// lines.
 func Encode(vars map[string]string) ([]byte, Report) {
-	return encode(vars, func(b *strings.Builder, value string) (portable bool) {
-		quoted, portable := quote(value)
-		b.WriteString(quoted)
-		return portable
-	}, utf8.ValidString)
-}
-
-// Shell returns an assignment for each variable, sorted by name, that every POSIX
-// shell reads exactly, whatever bytes the value has.
-func Shell(vars map[string]string) ([]byte, Report) {
-	return encode(vars, func(b *strings.Builder, value string) (portable bool) {
-		b.WriteString("'" + strings.ReplaceAll(value, "'", `'\''`) + "'")
-		return true
-	}, func(string) bool { return true })
-}
-
-func encode(vars map[string]string, write func(*strings.Builder, string) bool, accept func(string) bool) ([]byte, Report) {
 	var b strings.Builder
 	var r Report
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		value := vars[name]
-		if !isName(name) || strings.ContainsRune(value, 0) || !accept(value) {
+		if !isName(name) || strings.IndexByte(value, 0) >= 0 || !utf8.ValidString(value) {
 			r.Refused = append(r.Refused, name)
 			continue
 		}
-		b.WriteString(name)
-		b.WriteByte('=')
-		if !write(&b, value) {
+		quoted, portable := quote(value)
+		if !portable {
 			r.NotPortable = append(r.NotPortable, name)
 		}
-		b.WriteByte('\n')
+		writeLine(&b, name, quoted)
 	}
 	return []byte(b.String()), r
 }
 
-// bare are the characters, besides letters and digits, that no reader takes for
-// anything but themselves.
-const bare = "_./:@%+,!?*^{}[]-"
-
-var doubleQuoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`")
-
-// quote climbs the ladder: the first way of writing that fits is the one that most
-// readers get right. They were measured: see test/conformance.
-func quote(v string) (quoted string, portable bool) {
-	has := func(chars string) bool { return strings.ContainsAny(v, chars) }
-	switch {
-	case isBare(v):
-		return v, true
-	case !has("'\n\r") && !strings.HasSuffix(v, `\`):
-		return "'" + v + "'", true
-	case !has("\"\\$`\r"):
-		return `"` + v + `"`, true
-	case !has("'\r"):
-		return "'" + v + "'", true
-	}
-	return `"` + doubleQuoted.Replace(v) + `"`, false
-}
-
-func isBare(v string) bool {
-	for i, c := range []byte(v) {
-		if !isAlphanumeric(c) && !strings.ContainsRune(bare, rune(c)) && (c != '=' || i == 0) {
-			return false
+// Shell returns NAME='value' lines, sorted by name, that every POSIX shell reads
+// exactly. A value may have any bytes but NUL, which no variable can hold. What is
+// no variable name is refused too: the shell would run the line as a command.
+func Shell(vars map[string]string) ([]byte, Report) {
+	var b strings.Builder
+	var r Report
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		value := vars[name]
+		if !isName(name) || strings.IndexByte(value, 0) >= 0 {
+			r.Refused = append(r.Refused, name)
+			continue
 		}
+		writeLine(&b, name, "'"+strings.ReplaceAll(value, "'", `'\''`)+"'")
 	}
-	return true
+	return []byte(b.String()), r
 }
 
-func isAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+func writeLine(b *strings.Builder, name, value string) {
+	b.WriteString(name)
+	b.WriteByte('=')
+	b.WriteString(value)
+	b.WriteByte('\n')
 }
 
+// isName reports whether s is a name that shells can assign to.
 func isName(s string) bool {
 	for i, c := range []byte(s) {
-		if c != '_' && (!isAlphanumeric(c) || i == 0 && '0' <= c && c <= '9') {
+		if c != '_' && !isLetter(c) && (i == 0 || !isDigit(c)) {
 			return false
 		}
 	}
 	return s != ""
 }
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
