@@ -19,12 +19,18 @@ var (
 	typeText = []string{"text/plain; charset=utf-8"}
 )
 
+// smallBody is the size of net/http's buffer for an answer. It sets the
+// Content-Length of what fits there itself, for less than it copies ours.
+const smallBody = 2 << 10
+
 // write sends body. Header maps are filled by hand with canonical keys here and
 // below: a hit is served for little more than what net/http itself costs.
 func write(w http.ResponseWriter, status int, contentType []string, body []byte) {
 	header := w.Header()
 	header["Content-Type"] = contentType
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if len(body) >= smallBody {
+		header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	if status != http.StatusOK {
 		w.WriteHeader(status)
 	}

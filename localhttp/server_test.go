@@ -298,6 +298,27 @@ func TestLongRotationOutlivesTheBodyTimeout(t *testing.T) {
 	})
 }
 
+func TestContentLength(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{}
+		h := newHarness(t, u, "")
+		_, p, shutdown := h.serve()
+		c := p.dial()
+		r := bufio.NewReader(c)
+		for _, size := range []int{0, 1, 1500, smallBody - 1, smallBody, smallBody + 1, 65_000} {
+			u.put("db", "v1", cache.Text(`{"a":"`+strings.Repeat("x", size)+`"}`))
+			for _, query := range []string{"?refreshNow=1", "?refreshNow=1&key=a"} {
+				send(t, c, request("GET /v1/db"+query))
+				resp, body := answer(t, r)
+				if resp.ContentLength != int64(len(body)) || len(body) < size {
+					t.Errorf("%s of %d: Content-Length %d for a body of %d", query, size, resp.ContentLength, len(body))
+				}
+			}
+		}
+		shutdown()
+	})
+}
+
 func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &upstream{}
