@@ -86,7 +86,6 @@ func (h *handler) readEvent(w http.ResponseWriter, r *http.Request) (changes []c
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			status, f = http.StatusRequestEntityTooLarge, failure{"RequestTooLarge", "the event is larger than 7 MB"}
 		}
-		w.Header()["Connection"] = []string{"close"} // what is left of the body is not read
 		writeJSON(w, status, f)
 		return nil, false
 	}
@@ -106,7 +105,8 @@ func (h *handler) readEvent(w http.ResponseWriter, r *http.Request) (changes []c
 const bodyTimeout = 10 * time.Second
 
 // boundBody is for every request with a body, also where nobody reads it:
-// net/http reads it to its end before it answers.
+// net/http reads it to its end before it answers. When it has, it lifts the
+// deadline, and it closes the connection of a body that has no end.
 func boundBody(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 }
@@ -115,13 +115,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxEvent {
 		return nil, &http.MaxBytesError{Limit: maxEvent}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
-	if err == nil {
-		// net/http goes on reading, to learn whether the client is still there: a
-		// deadline would look as if it had gone.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	}
-	return body, err
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
 }
 
 // outcome is what became of one change.

@@ -299,7 +299,7 @@ func TestCallerGone(t *testing.T) {
 	u := &upstream{block: make(chan struct{})}
 	defer close(u.block)
 	h := newHarness(t, u, "")
-	for _, target := range []string{"GET /v1/db", "POST /refresh?secretId=db"} {
+	for _, target := range []string{"GET /v1/db", "POST /refresh?secretId=db", "POST /rotation?secretId=db"} {
 		method, target, _ := strings.Cut(target, " ")
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

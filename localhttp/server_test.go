@@ -184,6 +184,9 @@ func TestConnectionLimitOverTCP(t *testing.T) {
 			t.Errorf("status = %d, want 429", resp.StatusCode)
 		}
 	}
+	c := dial(t, l)
+	send(t, c, request("GET /ping", "X: "+strings.Repeat("x", 8<<20))) // who is still sending is heard out
+	wantAnswer(t, bufio.NewReader(c), 429, "Connection limit exceeded")
 	held[0].Close()
 	for wait := time.Now().Add(5 * time.Second); ; {
 		c := dial(t, l)
@@ -452,6 +455,39 @@ func TestShutdownLetsRequestsEnd(t *testing.T) {
 			t.Errorf("Shutdown took %v", took)
 		}
 	})
+}
+
+func TestShutdownEndsRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, &upstream{}, "")
+		h.o.MaxConns = 1
+		s, p, shutdown := h.serve()
+		p.dial()
+		refused := p.dial()
+		synctest.Wait()
+		began := time.Now()
+		shutdown()
+		if took := time.Since(began); took >= refusalTime/2 {
+			t.Errorf("Shutdown took %v", took)
+		}
+		s.conns.mu.Lock()
+		defer s.conns.mu.Unlock()
+		if n := len(s.conns.refused); n != 0 {
+			t.Errorf("%d connections are still being refused", n)
+		}
+		wantClosed(t, refused)
+	})
+}
+
+func TestConnectionThatComesDuringShutdown(t *testing.T) {
+	var c conns
+	c.shutdown()
+	ours, theirs := net.Pipe()
+	c.observe(theirs, http.StateNew)
+	wantClosed(t, ours)
+	ours, theirs = net.Pipe()
+	c.refuse(theirs)
+	wantClosed(t, ours)
 }
 
 func TestShutdownCutsOffWhatLastsTooLong(t *testing.T) {
