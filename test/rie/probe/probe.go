@@ -59,10 +59,10 @@ type event struct {
 var atStart = look()
 
 // Handle answers one invocation.
-func Handle(ctx context.Context, e event) (Reply, error) {
+func Handle(_ context.Context, e event) (Reply, error) {
 	reply := Reply{AtStart: atStart, Env: map[string]string{}, Event: e.DetailType}
 	for _, c := range e.Calls {
-		reply.Answers = append(reply.Answers, do(ctx, c))
+		reply.Answers = append(reply.Answers, do(c))
 	}
 	for _, name := range e.Env {
 		if value, ok := os.LookupEnv(name); ok {
@@ -85,9 +85,10 @@ func look() File {
 	return File{Text: string(text), Mode: info.Mode().String()}
 }
 
-func do(ctx context.Context, c Call) Answer {
+func do(c Call) Answer {
 	start := time.Now()
-	req, err := http.NewRequestWithContext(ctx, c.Method, "http://localhost:"+port()+c.Path, strings.NewReader(c.Body))
+	// Not on the context of the invocation: a function that hangs runs into Lambda's time-out.
+	req, err := http.NewRequest(c.Method, "http://localhost:"+port()+c.Path, strings.NewReader(c.Body))
 	if err != nil {
 		return Answer{Error: err.Error()}
 	}
