@@ -20,6 +20,7 @@ func TestLadder(t *testing.T) {
 		{"MIIE+/==", "MIIE+/==", true},
 		// Single quotes.
 		{"=x", "'=x'", true},
+		{"a:=b", "'a:=b'", true},
 		{" ", "' '", true},
 		{"~/x", "'~/x'", true},
 		{"a#b", "'a#b'", true},

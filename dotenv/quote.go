@@ -33,6 +33,9 @@ func quote(v string) (quoted string, portable bool) {
 const bare = "_./:@%+,!?*^{}[]-"
 
 func isBare(v string) bool {
+	if strings.Contains(v, ":=") {
+		return false // zsh looks for a command after it
+	}
 	for i, c := range []byte(v) {
 		if !isLetter(c) && !isDigit(c) && strings.IndexByte(bare, c) < 0 && (c != '=' || i == 0) {
 			return false
