@@ -102,8 +102,8 @@ func (s *Set) Load(ctx context.Context) error {
 	r, fileErr := s.publish()
 	final := append(s.final(failed), r.missing...)
 	if !s.o.Strict {
-		for _, err := range final {
-			s.o.Log.Error("secret cannot be loaded", "error", err.Error())
+		for _, err := range r.missing {
+			s.o.Log.Error("variable cannot be set", "error", err.Error())
 		}
 		final = nil
 	}
@@ -114,7 +114,8 @@ func (s *Set) Load(ctx context.Context) error {
 	return errors.Join(final...)
 }
 
-// final returns the errors of failed that last, and logs the others.
+// final returns the errors of failed that last. The cache has logged all of them
+// but those of fetches that still go on.
 func (s *Set) final(failed map[string]error) []error {
 	var final []error
 	for _, id := range s.ids {
@@ -125,9 +126,10 @@ func (s *Set) final(failed map[string]error) []error {
 		err = fmt.Errorf("%s: %w", s.references(id), err)
 		if e, ok := errors.AsType[*cache.Error](err); ok && !e.Transient() {
 			final = append(final, err)
-			continue
 		}
-		s.o.Log.Warn("secret is not loaded yet, its next read tries again", "error", err.Error())
+		if errors.Is(err, cache.ErrNotLoaded) {
+			s.o.Log.Warn("secret is not loaded yet, its next read tries again", "error", err.Error())
+		}
 	}
 	return final
 }

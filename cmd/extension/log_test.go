@@ -15,62 +15,13 @@ import (
 )
 
 func TestTextLog(t *testing.T) {
-	tests := map[string]struct {
-		log  func(*slog.Logger)
-		want string
-	}{
-		"plain":      {func(l *slog.Logger) { l.Info("started") }, "INFO started"},
-		"attributes": {func(l *slog.Logger) { l.Warn("w", "id", "prod/db", "n", 3, "took", time.Second) }, "WARN w id=prod/db n=3 took=1s"},
-		"quoted": {
-			func(l *slog.Logger) { l.Error("e", "err", errors.New(`a "b"`), "empty", "", "eq", "a=b", "nl", "a\nb") },
-			`ERROR e err="a \"b\"" empty="" eq="a=b" nl="a\nb"`,
-		},
-		"message of several lines": {func(l *slog.Logger) { l.Info("a \"b\"\nfake\x1b[0m") }, `INFO a "b"\nfake\x1b[0m`},
-		"with":                     {func(l *slog.Logger) { l.With("a", 1).With("b", 2).Info("m", "c", 3) }, "INFO m a=1 b=2 c=3"},
-		"groups": {
-			func(l *slog.Logger) {
-				l.WithGroup("").WithGroup("g").With("a", 1).Info("m", "b", 2, slog.Group("h", "c", 3), slog.Group("", "d", 4))
-			},
-			"INFO m g.a=1 g.b=2 g.h.c=3 g.d=4",
-		},
-		"empty attribute": {func(l *slog.Logger) { l.LogAttrs(t.Context(), slog.LevelInfo, "m", slog.Attr{}) }, "INFO m"},
-		"secret":          {func(l *slog.Logger) { l.Info("m", "v", cache.Text("canary")) }, "INFO m v=[secret]"},
-		"debug":           {func(l *slog.Logger) { l.Debug("hidden") }, ""},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			var b bytes.Buffer
-			tt.log(newLogger(&b, slog.LevelInfo, logText))
-			want := ""
-			if tt.want != "" {
-				want = "[aws-secretsmanager] " + tt.want + "\n"
-			}
-			if got := b.String(); got != want {
-				t.Errorf("got %q, want %q", got, want)
-			}
-		})
-	}
-}
-
-// Loggers that come from one another write whole lines.
-func TestTextLogIsOneWriter(t *testing.T) {
 	var b bytes.Buffer
 	l := newLogger(&b, slog.LevelInfo, logText)
-	done := make(chan bool)
-	for range 4 {
-		go func() {
-			for range 100 {
-				l.With("a", "b").Info(strings.Repeat("x", 100))
-			}
-			done <- true
-		}()
-	}
-	for range 4 {
-		<-done
-	}
-	want := strings.Repeat("[aws-secretsmanager] INFO "+strings.Repeat("x", 100)+" a=b\n", 400)
-	if b.String() != want {
-		t.Error("lines are mixed")
+	l.Debug("hidden")
+	l.Warn("two words", "secretId", "prod/db", "err", errors.New("a\nb"), "v", cache.Text("canary"))
+	want := `level=WARN msg="two words" extension=aws-secretsmanager secretId=prod/db err="a\nb" v=[secret]` + "\n"
+	if got := b.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -94,7 +45,7 @@ func TestJSONLog(t *testing.T) {
 	}
 	delete(got, "timestamp")
 	delete(got, "level") // twice there
-	want := map[string]any{"message": "message\nof two lines", "a": 1.0, "err": "e", "v": "[secret]"}
+	want := map[string]any{"extension": name, "message": "message\nof two lines", "a": 1.0, "err": "e", "v": "[secret]"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

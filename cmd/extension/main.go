@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log"
 	"os"
@@ -28,7 +27,6 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Getenv, os.Environ(), os.Stderr)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, name+":", err)
 		os.Exit(1)
 	}
 }

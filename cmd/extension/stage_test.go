@@ -116,11 +116,7 @@ func (s *stage) start() {
 	s.t.Helper()
 	var err error
 	s.ended, err = s.lambda.GoExtension(name, func(ctx context.Context) error {
-		err := run(ctx, nil, s.getenv, nil, s.log)
-		if err != nil {
-			fmt.Fprintln(s.log, err)
-		}
-		return err
+		return run(ctx, nil, s.getenv, nil, s.log)
 	})
 	if err != nil {
 		s.t.Fatal(err)
