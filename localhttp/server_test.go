@@ -479,6 +479,33 @@ func TestShutdownEndsRefusals(t *testing.T) {
 	})
 }
 
+func TestShutdownWaitsForRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(Options{})
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		s.conns.refuse(late{theirs})
+		synctest.Wait()
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.conns.mu.Lock()
+		defer s.conns.mu.Unlock()
+		if len(s.conns.refused) != 0 {
+			t.Error("Shutdown returned before its goroutines did")
+		}
+	})
+}
+
+// late takes its time to see that it is closed.
+type late struct{ net.Conn }
+
+func (l late) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	time.Sleep(100 * time.Millisecond)
+	return n, err
+}
+
 func TestConnectionThatComesDuringShutdown(t *testing.T) {
 	var c conns
 	c.shutdown()
