@@ -32,7 +32,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	s := fmt.Sprintf("fetch %q: %s: %s", e.ID, e.Type, e.Message)
-	if hint := e.hint(); hint != "" {
+	if hint := e.Hint(); hint != "" {
 		s += " (" + hint + ")"
 	}
 	return s
@@ -40,8 +40,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// hint says what mends the error, where that is known.
-func (e *Error) hint() string {
+// Hint says what mends the error, or is "" where that is not known.
+func (e *Error) Hint() string {
 	switch {
 	case strings.HasPrefix(e.Type, "AccessDenied") && strings.Contains(strings.ToLower(e.Message), "kms"),
 		e.Type == "DecryptionFailure":

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -88,14 +87,12 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 func describe(err error) failure {
 	e := cache.AsError("", err)
 	f := failure{e.Type, e.Message}
-	if !strings.Contains(f.Message, "secretsmanager:") && !strings.Contains(f.Message, "kms:") {
-		// Error appends its hint to the message.
-		f.Message = strings.TrimPrefix(e.Error(), fmt.Sprintf("fetch %q: %s: ", e.ID, e.Type))
+	says := strings.Contains(f.Message, "secretsmanager:") || strings.Contains(f.Message, "kms:")
+	if hint := e.Hint(); hint != "" && !says {
+		f.Message += " (" + hint + ")"
 	}
-	if errors.Is(err, cache.ErrNotLoaded) {
-		if f.Type == "" || f.Type == cache.TypeInternal {
-			f.Type = "NotLoaded"
-		}
+	if errors.Is(err, cache.ErrNotLoaded) && f.Type == cache.TypeInternal {
+		f.Type = "NotLoaded"
 	}
 	return f
 }
