@@ -163,11 +163,12 @@ func TestOrphansAreRemoved(t *testing.T) {
 	put(fresh, time.Second)                                   // another writer's
 	put(tempPrefix("b.env")+random+tempSuffix, 2*time.Minute) // another file's
 	put(".a.env.mine.new", 2*time.Minute)
-	if err := os.Mkdir(filepath.Join(dir, tempPrefix("a.env")+random[:25]+"3"+tempSuffix), 0o700); err != nil {
+	folder := filepath.Join(dir, tempPrefix("a.env")+random[:25]+"3"+tempSuffix)
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.Chtimes(folder, time.Time{}, time.Now().Add(-time.Hour))); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "a.env"), "A=1\n")
-	checkNames(t, dir, fresh, tempPrefix("a.env")+random[:25]+"3"+tempSuffix, ".a.env.mine.new",
+	checkNames(t, dir, fresh, filepath.Base(folder), ".a.env.mine.new",
 		tempPrefix("b.env")+random+tempSuffix, "a.env")
 }
 

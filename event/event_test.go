@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	stdcmp "cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -93,6 +94,7 @@ func spellings(t testing.TB, payload []byte) map[string][]byte {
 		"sorted":         reordered(t, payload),
 		"slashes":        bytes.ReplaceAll(compact.Bytes(), []byte("/"), []byte(`\/`)),
 		"escaped m":      bytes.ReplaceAll(compact.Bytes(), []byte("m"), []byte(`\u006D`)),
+		"escaped p":      bytes.ReplaceAll(compact.Bytes(), []byte("p"), []byte(`\u0070`)),
 		"escaped hyphen": bytes.ReplaceAll(compact.Bytes(), []byte("-"), []byte(`\u002D`)),
 	}
 }
@@ -197,6 +199,7 @@ func TestVariants(t *testing.T) {
 		{"null stages", "put-secret-value", `"clientRequestToken"`, `"versionStages":null,"clientRequestToken"`, called},
 		{"null error", "put-secret-value", `"readOnly":false`, `"errorCode":null`, called},
 		{"no arn", "put-secret-value", `"arn":`, `"x":`, Rotation{SecretID: "mySecret", VersionID: version, Time: at(51)}},
+		{"secret by name", "update-secret-version-stage", `"secretId":"` + arn + `"`, `"secretId":"mySecret"`, called},
 		{"no answer", "put-secret-value", `"responseElements":`, `"x":`, Rotation{SecretID: "mySecret", Time: at(51)}},
 		{"version of another type", "custom", `"MySecret"}`, `"MySecret","versionId":3}`, custom},
 		{"the last of two", "custom", `"MySecret"}`, `"Mine","secretId":"MySecret"}`, custom},
@@ -227,13 +230,11 @@ func TestOverrides(t *testing.T) {
 		{Source: "Büro 🔑", DetailType: "Schlüssel", DetailKey: "名"},
 		{Source: "\u2028", DetailType: "&", DetailKey: "versionId"},
 		{Source: "aws.secretsmanager", DetailType: "x"},
+		{Source: "my/app"},
 	} {
-		key := m.DetailKey
-		if key == "" {
-			key = DefaultDetailKey
-		}
+		key := stdcmp.Or(m.DetailKey, DefaultDetailKey)
 		payload, err := json.Marshal(map[string]any{
-			"source": m.Source, "detail-type": m.DetailType, "detail": map[string]string{key: "prod/db"},
+			"source": m.Source, "detail-type": stdcmp.Or(m.DetailType, DefaultDetailType), "detail": map[string]string{key: "prod/db"},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -260,6 +261,26 @@ func TestOverrides(t *testing.T) {
 		}
 		if diff := cmp.Diff([]Rotation{native}, m.Match(read(t, "testdata/native.json"))); diff != "" {
 			t.Errorf("%+v: the native event (-want +got):\n%s", m, diff)
+		}
+	}
+}
+
+func TestBackslashesAreNotCompared(t *testing.T) {
+	m := Matcher{Source: `a\\b`} // two of them, where the event has one, escaped
+	payload := `{"source":"a\\b","detail-type":"Secret Rotation","detail":{"secretId":"MySecret"}}`
+	if got := m.Match([]byte(payload)); got != nil {
+		t.Errorf("got %v, want nil", got)
+	}
+}
+
+func TestScraps(t *testing.T) {
+	for _, payload := range []string{
+		"", " ", "-", "-type", "l-type", "null", "[]", "{}", `"`, `"\`, `{"Records"`, `{"Records":`, `{"Records":[`, `{"Records":{}}`,
+		`{"detail-type":"Secret Rotation","source":"secretsmanager","detail":`, `{"detail-type" "secretsmanager"}`,
+		`{"detail-type":"secretsmanager",}`, `{"Records":["detail-type secretsmanager"]}`, `\u00`, `\u002`,
+	} {
+		if got := (Matcher{}).Match([]byte(payload)); got != nil {
+			t.Errorf("%s: got %v, want nil", payload, got)
 		}
 	}
 }

@@ -19,6 +19,7 @@ func FuzzMatch(f *testing.F) {
 	}
 	f.Add([]byte(`{"source":"R\u0026D","detail-type":"\/","detail":{"a\u0022":"x"}}`), "R&D", "/", `a"`)
 	f.Add([]byte(`{"Records":[{"Sns":{"Message":"{}"}},{"body":"{\"Message\":\"\"}"}]}`), "", "", "")
+	f.Add([]byte("{\"source\":\"secretsmanager\",\"detail-type\":\"Secret Rotation\",\"detail\":{\"secretId\":\"a\xff\"}}"), "", "", "")
 	f.Fuzz(func(t *testing.T, payload []byte, source, detailType, key string) {
 		m := Matcher{source, detailType, key}
 		got := m.Match(payload)

@@ -19,7 +19,7 @@ func members(object []byte) iter.Seq2[[]byte, []byte] {
 		rest, ok := enter(object, '{')
 		for ok {
 			var key, val []byte
-			if key, rest, ok = value(rest); !ok || key[0] != '"' {
+			if key, rest, ok = value(rest); !ok {
 				return
 			}
 			if rest, ok = enter(rest, ':'); !ok {
