@@ -56,7 +56,8 @@ func (e *Error) Hint() string {
 // is dropped then, whatever asked for the fetch.
 func (e *Error) Gone() bool {
 	return e.Type == "ResourceNotFoundException" ||
-		e.Type == "InvalidRequestException" && strings.Contains(e.Message, "marked for deletion")
+		// Secrets Manager says "marked for deletion", emulators also "marked deleted".
+		e.Type == "InvalidRequestException" && strings.Contains(e.Message, "marked ") && strings.Contains(e.Message, "delet")
 }
 
 // Transient reports whether the same call may succeed later without anybody
