@@ -1,12 +1,10 @@
 package main
 
 import (
-	"archive/zip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +18,7 @@ func (b *bench) calls(ctx context.Context) ([]figure, error) {
 	defer aws.Close()
 	arn, _ := aws.Put("bench/db", `{"password":"made-up-1"}`)
 	aws.Put("bench/cold", "made-up")
-	s, err := b.start(ctx, "aws-secretsmanager", aws, "SECRET=bench/db")
+	s, err := b.start(ctx, extension, aws, "SECRET=bench/db")
 	if err != nil {
 		return nil, err
 	}
@@ -87,35 +85,6 @@ func rotate(addr, arn, version string) error {
 	return nil
 }
 
-// sizes are those of the layer as it is published.
-func (b *bench) sizes(context.Context) ([]figure, error) {
-	var figures []figure
-	for _, arch := range []string{"x86_64", "arm64"} {
-		file := b.path("layer/layer-" + arch + ".zip")
-		info, err := os.Stat(file)
-		if err != nil {
-			return nil, err
-		}
-		r, err := zip.OpenReader(file)
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		binary, err := r.Open("extensions/aws-secretsmanager")
-		if err != nil {
-			return nil, err
-		}
-		unpacked, err := binary.Stat()
-		if err != nil {
-			return nil, err
-		}
-		figures = append(figures,
-			figure{Name: "binary, " + arch, Unit: "MB", Got: float64(unpacked.Size()) / 1e6, Must: 8.5, Aim: 8},
-			figure{Name: "layer zip, " + arch, Unit: "MB", Got: float64(info.Size()) / 1e6, Must: 3.6, Aim: 3.3})
-	}
-	return figures, nil
-}
-
 // memory is that of the extension when it has served a hundred secrets.
 func (b *bench) memory(ctx context.Context) ([]figure, error) {
 	aws := awstest.New()
@@ -125,7 +94,7 @@ func (b *bench) memory(ctx context.Context) ([]figure, error) {
 		ids = append(ids, fmt.Sprintf("bench/%d", i))
 		aws.Put(ids[i], fmt.Sprintf(`{"username":"user-%d","password":%q}`, i, strings.Repeat("p", 200)))
 	}
-	s, err := b.start(ctx, "aws-secretsmanager", aws)
+	s, err := b.start(ctx, extension, aws)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ type served struct {
 	*child
 	conns    []*connection
 	requests int
-	took     [][]time.Duration // by connection
+	took     [][]time.Duration // of the last round, by connection
+	medians  []time.Duration   // of the rounds
 	cpuTime  time.Duration
 }
 
@@ -27,7 +28,7 @@ func (b *bench) hits(ctx context.Context) ([]figure, error) {
 	aws := awstest.New()
 	defer aws.Close()
 	aws.Put("bench/db", `{"username":"root","password":"`+strings.Repeat("p", 200)+`"}`)
-	ours, err := b.start(ctx, "aws-secretsmanager", aws, "SECRET=bench/db")
+	ours, err := b.start(ctx, extension, aws, "SECRET=bench/db")
 	if err != nil {
 		return nil, err
 	}
@@ -48,17 +49,27 @@ func (b *bench) hits(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	mine, theirs := o.median(), n.median()
-	figures := []figure{{
-		Name: "hit over keep-alive, p50, against a bare handler", Unit: "×", timing: true,
-		Got: float64(mine) / float64(theirs), Must: 1.3, Aim: 1.15,
-		Detail: fmt.Sprintf("%.1f µs against %.1f µs", us(mine), us(theirs)),
-	}, cpuFigure(o, n, "1 connection")}
+	figures := []figure{latencyFigure(o, n), cpuFigure(o, n, "1 connection")}
 	o, n, err = compare(ours.child, addr, bare, bareAddr, 16, rounds, 100)
 	if err != nil {
 		return nil, err
 	}
 	return append(figures, cpuFigure(o, n, "16 connections")), nil
+}
+
+// latencyFigure is the middle of the ratios of the rounds: a machine that becomes
+// busy in between changes both medians of a round.
+func latencyFigure(ours, bare *served) figure {
+	ratios := make([]float64, len(ours.medians))
+	for i, mine := range ours.medians {
+		ratios[i] = float64(mine) / float64(bare.medians[i])
+	}
+	slices.Sort(ratios)
+	return figure{
+		Name: "hit over keep-alive, p50, against a bare handler", Unit: "×", timing: true,
+		Got: ratios[len(ratios)/2], Must: 1.3, Aim: 1.15,
+		Detail: fmt.Sprintf("%.1f µs against %.1f µs", us(median(ours.medians)), us(median(bare.medians))),
+	}
 }
 
 func cpuFigure(ours, bare *served, conns string) figure {
@@ -129,17 +140,14 @@ func (s *served) turn(request []byte, n int) error {
 	}
 	s.cpuTime += after - before
 	s.requests += n * len(s.conns)
-	return nil
-}
-
-func (s *served) forget() {
-	s.cpuTime, s.requests = 0, 0
+	s.medians = append(s.medians, median(slices.Concat(s.took...)))
 	for i := range s.took {
 		s.took[i] = s.took[i][:0]
 	}
+	return nil
 }
 
-func (s *served) median() time.Duration { return median(slices.Concat(s.took...)) }
+func (s *served) forget() { s.cpuTime, s.requests, s.medians = 0, 0, nil }
 
 // cpuPerRequest is in microseconds.
 func (s *served) cpuPerRequest() float64 { return us(s.cpuTime) / float64(s.requests) }

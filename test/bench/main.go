@@ -29,9 +29,12 @@ const patience = 10 * time.Minute
 
 // bench is what the measurements share.
 type bench struct {
-	folder string // has the binaries, and gets the dotenv files
+	folder string // has the layer and the binaries, and gets the dotenv files
 	smoke  bool
 }
+
+// extension is the name of the binary in the layer, and the one it registers with.
+const extension = "aws-secretsmanager"
 
 func (b *bench) path(name string) string { return filepath.Join(b.folder, name) }
 
@@ -45,7 +48,7 @@ func (b *bench) times(full, smoke int) int {
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	folder := flags.String("folder", "", "where the binaries are")
+	folder := flags.String("folder", "", "where the layer and the binaries are")
 	smoke := flags.Bool("smoke", false, "measure less; a timing that misses its must only warns")
 	file := flags.String("json", "", "write the figures to this file too")
 	if err := flags.Parse(args); err != nil {
@@ -58,6 +61,9 @@ func run(args []string) error {
 	defer cancel()
 
 	b := &bench{folder: *folder, smoke: *smoke}
+	if err := b.unpack(); err != nil {
+		return err
+	}
 	measurements := []func(context.Context) ([]figure, error){
 		b.hits, b.coldStart, b.manySecrets, b.calls, b.sizes, b.memory, b.rotation,
 	}

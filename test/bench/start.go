@@ -20,7 +20,7 @@ func (b *bench) coldStart(ctx context.Context) ([]figure, error) {
 		if err := b.startOnce(ctx, &bare, "bare", aws); err != nil {
 			return nil, err
 		}
-		if err := b.startOnce(ctx, &ours, "aws-secretsmanager", aws, "SECRET=bench/db"); err != nil {
+		if err := b.startOnce(ctx, &ours, extension, aws, "SECRET=bench/db"); err != nil {
 			return nil, err
 		}
 	}
@@ -57,10 +57,10 @@ func (b *bench) manySecrets(ctx context.Context) ([]figure, error) {
 	}
 	var one, twenty []time.Duration
 	for range b.times(10, 3) {
-		if err := b.startOnce(ctx, &one, "aws-secretsmanager", aws, "SECRET="+ids[0]); err != nil {
+		if err := b.startOnce(ctx, &one, extension, aws, "SECRET="+ids[0]); err != nil {
 			return nil, err
 		}
-		if err := b.startOnce(ctx, &twenty, "aws-secretsmanager", aws, "SECRET="+strings.Join(ids, ",")); err != nil {
+		if err := b.startOnce(ctx, &twenty, extension, aws, "SECRET="+strings.Join(ids, ",")); err != nil {
 			return nil, err
 		}
 	}
