@@ -2,31 +2,30 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// runLocally serves a developer's functions and scripts until ctx ends.
+// runLocally serves a developer's functions and scripts until ctx ends. Who gets
+// through to the endpoint finds the file written: connections wait for the load.
 func (a *agent) runLocally(ctx context.Context, stderr io.Writer) error {
 	listeners, err := a.listen()
 	if err != nil {
 		return err
 	}
+	if err := a.load(ctx); err != nil {
+		return errors.Join(err, a.variables.Close())
+	}
+	a.greet(stderr)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		g.Go(func() error { return a.server.Serve(l) })
 	}
-	g.Go(func() error {
-		if err := a.load(ctx); err != nil {
-			return err
-		}
-		a.greet(stderr)
-		return nil
-	})
 	g.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
