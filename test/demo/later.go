@@ -94,7 +94,7 @@ func (s *story) shutdown(ctx context.Context) error {
 	}
 	s.page.holds(ms(time.Since(began)), "the extension and the function ended by themselves (in 2 s at most), in")
 	if _, err := os.Lstat(s.file); !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s: want it removed, got %w", s.file, err)
+		return fmt.Errorf("%s: want no such file any more, got the error %v", s.file, err)
 	}
 	s.page.holds("removed", "the dotenv file is")
 	if log := s.here.lambda.Log(); strings.Contains(log, "correct-horse") || strings.Contains(log, "made-up-key") {
