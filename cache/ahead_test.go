@@ -45,6 +45,17 @@ func TestRefreshAheadKeepsReadersFromWaiting(t *testing.T) {
 	})
 }
 
+func TestRefreshAheadFetchesNothingThatEveryReadFetchesAnyway(t *testing.T) {
+	u := newUpstream()
+	u.put("db", "v1", "one")
+	o := options("db")
+	o.TTL = 0
+	c := New(u.fetch, o)
+	get(t, c, "db", "one", Miss)
+	c.RefreshAhead(t.Context())
+	wantCalls(t, u, 1)
+}
+
 func TestRefreshAheadReturnsWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream()
