@@ -420,3 +420,43 @@ func TestAFetchSharedWithAnEventIsNotedWhenItFails(t *testing.T) {
 		wantCalls(t, u, 4)
 	})
 }
+
+func TestStagesOfASecretMadeAnewAreNotThoseOfTheOldOne(t *testing.T) {
+	u := newUpstream()
+	u.put("db", "v1", "one")
+	c := New(u.fetch, options())
+	previous := Query{ID: "db", Stage: "AWSPREVIOUS"}
+	get(t, c, "db", "one", Miss)
+	if _, err := c.Get(t.Context(), previous); err != nil {
+		t.Fatal(err)
+	}
+	u.remake("db", "NeWsUf")
+	u.put("db", "n1", "new")
+	if _, err := c.GetNow(t.Context(), Query{ID: "db"}); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := c.Get(t.Context(), previous); err != nil || a.Mark != Miss || a.Secret.ARN != u.arnOf("db") {
+		t.Errorf("AWSPREVIOUS = %s of %v, %v; want miss, of the new secret", a.Mark, a.Secret, err)
+	}
+}
+
+func TestAStageThatIsBeingFetchedIsFoundWhenTheARNIsLearnt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		c := New(u.fetch, options())
+		previous := Query{ID: "db", Stage: "AWSPREVIOUS"}
+		release := u.hold()
+		go func() { _, _ = c.Get(t.Context(), previous) }()
+		synctest.Wait()
+		u.mu.Lock()
+		u.block = nil
+		u.mu.Unlock()
+		get(t, c, "db", "one", Miss)
+		go func() { _, _ = c.Get(t.Context(), previous) }()
+		synctest.Wait()
+		release()
+		synctest.Wait()
+		wantCalls(t, u, 2)
+	})
+}

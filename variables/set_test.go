@@ -131,7 +131,7 @@ func TestLoadErrors(t *testing.T) {
 			}
 			checkLines(t, "problems", strings.Split(err.Error(), "\n"), final)
 			f.log.check(t, `slow: fetch \"slow\": TimeoutError`) // the cache has logged the others
-			time.Sleep(time.Minute) // lets the slow fetch end
+			time.Sleep(time.Minute)                              // lets the slow fetch end
 		})
 	})
 	t.Run("continue", func(t *testing.T) {
