@@ -2,6 +2,8 @@ package main
 
 import (
 	"crypto/x509"
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"slices"
@@ -76,6 +78,9 @@ func (e *environment) caBundle() []byte {
 	}
 	pem, err := e.readFile(path)
 	if err != nil {
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			err = pe.Err // it would show the path once more, as it is
+		}
 		e.problem("%s: got %q, want a file that can be read: %w", name, path, err)
 		return nil
 	}
