@@ -40,7 +40,7 @@ func TestParseConfigProblems(t *testing.T) {
 		{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", []string{"1"}, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: got "%", want "false" or "true"`},
 		{"AWS_USE_FIPS_ENDPOINT", []string{"1"}, `AWS_USE_FIPS_ENDPOINT: got "%", want "false" or "true"`},
 		{"AWS_USE_DUALSTACK_ENDPOINT", []string{"on"}, `AWS_USE_DUALSTACK_ENDPOINT: got "%", want "false" or "true"`},
-		{"AWS_CA_BUNDLE", []string{"/missing.pem"}, `AWS_CA_BUNDLE: got "%", want a file that can be read: open %`},
+		{"AWS_CA_BUNDLE", []string{"/missing.pem"}, `AWS_CA_BUNDLE: got "%", want a file that can be read: file does not exist`},
 		{"AWS_CA_BUNDLE", []string{"/empty.pem"}, `AWS_CA_BUNDLE: got "%", want a file with a certificate`},
 		{"HTTPS_PROXY", []string{"http://a b", "http://u:p%@x", "ftp://x", "a b"}, `HTTPS_PROXY: got something else, want a URL`},
 		{"http_proxy", []string{"http://[::1"}, `http_proxy: got something else, want a URL`},
