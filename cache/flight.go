@@ -100,12 +100,16 @@ func (c *Cache) fly(e *entry, f *flight) {
 	c.mu.Lock()
 	changed := c.settle(e, f, s, err)
 	e = e.home()
+	earlier := e.publishing
 	if changed {
 		e.publishing = f
 	}
 	c.mu.Unlock()
-	if changed {
+	switch {
+	case changed:
 		c.o.Changed()
+	case earlier != nil:
+		<-earlier.done // f has brought no other value than the one that Changed is called for
 	}
 
 	c.mu.Lock()
@@ -151,14 +155,14 @@ func (c *Cache) settle(e *entry, f *flight, s *Secret, err error) (changed bool)
 		return false
 	}
 	if e = e.home(); err == nil {
-		e = c.learn(e, f, s)
+		e, changed = c.learn(e, f, s)
 	}
 	if f.number < e.settled {
 		f.secret, f.err = e.secret, nil
 		if e.secret == nil {
 			f.err = e.err
 		}
-		return false
+		return changed
 	}
 	if err != nil {
 		return c.settleFailure(e, f)
@@ -166,7 +170,7 @@ func (c *Cache) settle(e *entry, f *flight, s *Secret, err error) (changed bool)
 	was := e.secret
 	e.keep(s, f, c.o.TTL)
 	c.reportSuccess(e)
-	return e.named &&
+	return changed || e.named &&
 		(was == nil || was.VersionID != s.VersionID || was.ARN != s.ARN || was.Value != s.Value)
 }
 

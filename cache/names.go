@@ -25,7 +25,9 @@ func (n *names) learn(id string, s *Secret) {
 		// Only a secret of the function's own account can be asked for by name.
 		n.account = account(s.ARN)
 	}
-	if p := withoutSuffix(s.ARN); p != s.ARN && n.arn[p] != p {
+	// A name may itself end like a suffix ("db-backup"): the partial ARN of such a
+	// secret can be the full ARN of another ("db"), and only Secrets Manager knows.
+	if p := withoutSuffix(s.ARN); withoutSuffix(p) == p {
 		n.arn[p] = s.ARN
 	}
 	if s.Name != "" && n.account != "" && n.account == account(s.ARN) {
@@ -97,37 +99,35 @@ func alike(a, b string) bool {
 
 // learn notes what the first, or a later, fetch told about the identity of e's
 // secret. It returns the entry that holds this secret from now on: e itself, or
-// one that was made under another id and turned out to be the same. c.mu is held.
-func (c *Cache) learn(e *entry, f *flight, s *Secret) *entry {
+// one that was made under another id and turned out to be the same; and whether
+// a named secret thereby has a value that another id brought. c.mu is held.
+func (c *Cache) learn(e *entry, f *flight, s *Secret) (home *entry, changed bool) {
 	if s.ARN == "" || e.key.secret == s.ARN && c.names.arn[f.query.ID] == s.ARN {
-		return e
+		return e, false
 	}
 	old := e.key.secret
 	c.names.learn(f.query.ID, s)
-	if old == s.ARN {
-		return e
-	}
-	if isARN(old) && c.names.arn[old] == old {
+	if old != s.ARN && isARN(old) && c.names.arn[old] == old {
 		// The name means a secret that was made anew, with another suffix.
 		c.forgetSecret(old, e)
 	}
 	for k, other := range c.entries {
-		if k.secret == old || k.secret == f.query.ID {
-			c.rekey(other, s.ARN)
+		if k.secret != s.ARN && (k.secret == old || c.names.canonical(k.secret) == s.ARN) {
+			changed = c.rekey(other, s.ARN) || changed
 		}
 	}
-	return e.home()
+	return e.home(), changed
 }
 
 // rekey moves e to the key that has arn, or into the entry that is there already.
-// c.mu is held.
-func (c *Cache) rekey(e *entry, arn string) {
+// It reports whether it made one named entry of the two. c.mu is held.
+func (c *Cache) rekey(e *entry, arn string) (named bool) {
 	delete(c.entries, e.key)
 	e.key.secret = arn
 	into, ok := c.entries[e.key]
 	if !ok {
 		c.entries[e.key] = e
-		return
+		return false
 	}
 	c.order.remove(e)
 	e.into = into
@@ -149,6 +149,7 @@ func (c *Cache) rekey(e *entry, arn string) {
 		c.begin(into, next)
 	}
 	into.counts.add(e.counts)
+	return into.named
 }
 
 // strayed reports whether a finished flight brought another secret than id means:

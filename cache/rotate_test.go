@@ -345,6 +345,37 @@ func TestRotationAnswersOnlyAfterChangedReturned(t *testing.T) {
 	})
 }
 
+func TestAFetchThatBringsWhatIsBeingPublishedAnswersAfterThat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		published := ""
+		o := options("db")
+		var c *Cache
+		o.Changed = func() {
+			s, _ := c.Peek("db")
+			time.Sleep(time.Second) // a slow disk
+			published = s.VersionID
+		}
+		c = New(u.fetch, o)
+		get(t, c, "db", "one", Miss)
+		u.put("db", "v2", "two")
+		u.latency = 100 * time.Millisecond
+		var wg sync.WaitGroup
+		for i := range 2 {
+			wg.Go(func() {
+				// Both fetch v2, but only to the first one it is news.
+				time.Sleep(time.Duration(i) * 50 * time.Millisecond)
+				rotate(t, c, Change{ID: "db"})
+				if published != "v2" {
+					t.Errorf("event %d was answered while %q was published", i+1, published)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
 func TestRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream()

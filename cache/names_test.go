@@ -1,0 +1,102 @@
+package cache
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestAPartialARNThatMayBeAnotherSecretsARNIsNotGuessed(t *testing.T) {
+	u := newUpstream()
+	short := u.arnOf("db") // db-AbCdEf
+	u.put("db", "v1", "of db")
+	u.put("db-AbCdEf", "v1", "of db-AbCdEf") // whose partial ARN is that of db
+	fetch := func(ctx context.Context, q Query) (*Secret, error) {
+		if q.ID == short { // a full ARN goes first
+			q.ID = "db"
+		}
+		return u.fetch(ctx, q)
+	}
+	for _, first := range []string{"db-AbCdEf", u.arnOf("db-AbCdEf"), "db"} {
+		c := New(fetch, options())
+		get(t, c, first, "of "+map[bool]string{true: "db", false: "db-AbCdEf"}[first == "db"], Miss)
+		if a, err := c.Get(t.Context(), Query{ID: short}); err != nil || a.Secret.Name != "db" {
+			t.Errorf("after %q: %q is served %v, %v; want the secret db", first, short, a.Secret, err)
+		}
+	}
+}
+
+func TestANamedSecretThatWasFirstReadByItsARNIsPublished(t *testing.T) {
+	for _, account := range []string{"", "111122223333"} {
+		for how, read := range map[string]func(*Cache, context.Context){
+			"read":          func(c *Cache, ctx context.Context) { _, _ = c.Get(ctx, Query{ID: "db"}) },
+			"refreshNow":    func(c *Cache, ctx context.Context) { _, _ = c.GetNow(ctx, Query{ID: "db"}) },
+			"another stage": func(c *Cache, ctx context.Context) { _, _ = c.Get(ctx, Query{ID: "db", Stage: "AWSPREVIOUS"}) },
+			"refresh-ahead": (*Cache).RefreshAhead,
+		} {
+			t.Run(account+" "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					u := newUpstream()
+					u.put("db", "v1", "one")
+					u.fail(throttled())
+					o := options("db")
+					var c *Cache
+					published := ""
+					o.Changed = func() {
+						if s, err := c.Peek("db"); err == nil {
+							published = s.VersionID
+						}
+					}
+					c = New(u.fetch, o)
+					c.SetAccount(account)
+					c.Load(t.Context(), []string{"db"})
+					u.fail(nil)
+					get(t, c, u.arnOf("db"), "one", Miss)
+					time.Sleep(10 * time.Second) // the back-off is over
+					read(c, t.Context())
+					if published != "v1" {
+						t.Errorf("published %q, want v1", published)
+					}
+					for _, s := range c.Stats().Secrets {
+						if s.State != StateCurrent {
+							t.Errorf("an entry that nobody can find is left: %+v", s)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestALateFirstLoadIsPublishedWithTheValueThatItsARNBrought(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		published := ""
+		o := options("db")
+		var c *Cache
+		o.Changed = func() {
+			if s, err := c.Peek("db"); err == nil {
+				published = s.VersionID
+			}
+		}
+		c = New(func(ctx context.Context, q Query) (*Secret, error) {
+			s, err := u.fetch(ctx, q)
+			if q.ID == "db" {
+				time.Sleep(10 * time.Second) // on a connection that a freeze has killed
+			}
+			return s, err
+		}, o)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c.Load(ctx, []string{"db"})
+		time.Sleep(4 * time.Second)
+		u.put("db", "v2", "two")
+		get(t, c, u.arnOf("db"), "two", Miss)
+		time.Sleep(time.Minute)
+		if published != "v2" {
+			t.Errorf("published %q, want v2", published)
+		}
+	})
+}
