@@ -95,6 +95,7 @@ func TestALateFirstLoadIsPublishedWithTheValueThatItsARNBrought(t *testing.T) {
 		u.put("db", "v2", "two")
 		get(t, c, u.arnOf("db"), "two", Miss)
 		time.Sleep(time.Minute)
+		synctest.Wait() // for the late fetch
 		if published != "v2" {
 			t.Errorf("published %q, want v2", published)
 		}
