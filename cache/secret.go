@@ -43,6 +43,9 @@ type Secret struct {
 	}
 }
 
+// Format prints "[secret]" with every verb: what is made of the value is as secret.
+func (s *Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
 // Rendering returns the bytes that render makes of s. They are made on the first
 // call and shared by all later ones, which must pass the same render: the answer
 // to a hit is then a copy of bytes and no work.
