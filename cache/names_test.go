@@ -101,3 +101,38 @@ func TestALateFirstLoadIsPublishedWithTheValueThatItsARNBrought(t *testing.T) {
 		}
 	})
 }
+
+func TestASecretMadeAnewIsPublishedWhicheverFetchTellsOfIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		published := ""
+		o := options("db")
+		var c *Cache
+		o.Changed = func() {
+			if s, err := c.Peek("db"); err == nil {
+				published = s.VersionID
+			}
+		}
+		c = New(u.fetch, o)
+		get(t, c, "db", "one", Miss)
+		u.remake("db", "ZyXwVu")
+		u.put("db", "v2", "two")
+		u.latency = time.Second
+		go func() {
+			time.Sleep(500 * time.Millisecond)
+			u.mu.Lock()
+			u.latency = 0
+			u.mu.Unlock()
+			// This one tells of the new ARN, while the event's fetch is under way.
+			if _, err := c.Get(t.Context(), Query{ID: "db", Stage: "AWSPREVIOUS"}); err != nil {
+				t.Error(err)
+			}
+		}()
+		if r := rotate(t, c, Change{ID: u.arnOf("db"), VersionID: "v2"}); r.VersionID != "v2" || published != "v2" {
+			t.Errorf("rotated to %q, published %q; want v2", r.VersionID, published)
+		}
+		get(t, c, "db", "two", Hit)
+		get(t, c, u.arnOf("db"), "two", Hit)
+	})
+}

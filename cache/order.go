@@ -91,11 +91,16 @@ func (c *Cache) forget(e *entry) {
 	c.names.forget(e.key.secret)
 }
 
-// forgetSecret removes all entries of a secret but one, and the secret's names.
-// c.mu is held.
+// forgetSecret removes all entries of a secret but one, and the secret's names. Of
+// an entry that is named, not by the ARN, it removes the value alone: what is to
+// come for it, maybe by a fetch under way, still has to be published. c.mu is held.
 func (c *Cache) forgetSecret(secret string, but *entry) {
 	for k, e := range c.entries {
-		if k.secret == secret && e != but {
+		switch {
+		case k.secret != secret || e == but:
+		case e.named && e.askID != secret:
+			e.secret, e.old = nil, false
+		default:
 			delete(c.entries, k)
 			c.order.remove(e)
 		}
