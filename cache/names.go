@@ -112,7 +112,7 @@ func (c *Cache) learn(e *entry, f *flight, s *Secret) (home *entry, changed bool
 		c.forgetSecret(old, e)
 	}
 	for k, other := range c.entries {
-		if k.secret != s.ARN && (k.secret == old || c.names.canonical(k.secret) == s.ARN) {
+		if k.secret != s.ARN && (k.secret == old || c.names.canonical(other.askID) == s.ARN) {
 			changed = c.rekey(other, s.ARN) || changed
 		}
 	}
@@ -124,6 +124,9 @@ func (c *Cache) learn(e *entry, f *flight, s *Secret) (home *entry, changed bool
 func (c *Cache) rekey(e *entry, arn string) (named bool) {
 	delete(c.entries, e.key)
 	e.key.secret = arn
+	if e.secret != nil && e.secret.ARN != arn {
+		e.secret, e.old = nil, false // of the secret that had the name before
+	}
 	into, ok := c.entries[e.key]
 	if !ok {
 		c.entries[e.key] = e

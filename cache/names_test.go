@@ -136,3 +136,28 @@ func TestASecretMadeAnewIsPublishedWhicheverFetchTellsOfIt(t *testing.T) {
 		get(t, c, u.arnOf("db"), "two", Hit)
 	})
 }
+
+func TestASecretMadeAnewIsPublishedWhenItsARNIsReadFirst(t *testing.T) {
+	u := newUpstream()
+	u.put("db", "v1", "one")
+	published := ""
+	o := options("db")
+	var c *Cache
+	o.Changed = func() {
+		if s, err := c.Peek("db"); err == nil {
+			published = s.VersionID
+		}
+	}
+	c = New(u.fetch, o)
+	get(t, c, "db", "one", Miss)
+	u.remake("db", "ZyXwVu")
+	u.put("db", "v2", "two")
+	get(t, c, u.arnOf("db"), "two", Miss)
+	get(t, c, "db", "two", Hit)
+	if published != "v2" {
+		t.Errorf("published %q, want v2", published)
+	}
+	if got := len(c.Stats().Secrets); got != 1 {
+		t.Errorf("entries = %d, want 1: nobody asks for the old ARN", got)
+	}
+}

@@ -91,16 +91,12 @@ func (c *Cache) forget(e *entry) {
 	c.names.forget(e.key.secret)
 }
 
-// forgetSecret removes all entries of a secret but one, and the secret's names. Of
-// an entry that is named, not by the ARN, it removes the value alone: what is to
-// come for it, maybe by a fetch under way, still has to be published. c.mu is held.
+// forgetSecret removes all entries of a secret but one, and the secret's names. It
+// leaves an entry that is named, not by the ARN: what is to come for that, maybe by
+// a fetch under way, still has to be published. c.mu is held.
 func (c *Cache) forgetSecret(secret string, but *entry) {
 	for k, e := range c.entries {
-		switch {
-		case k.secret != secret || e == but:
-		case e.named && e.askID != secret:
-			e.secret, e.old = nil, false
-		default:
+		if k.secret == secret && e != but && (!e.named || e.askID == secret) {
 			delete(c.entries, k)
 			c.order.remove(e)
 		}
