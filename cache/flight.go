@@ -158,9 +158,11 @@ func (c *Cache) settle(e *entry, f *flight, s *Secret, err error) (changed bool)
 		e, changed = c.learn(e, f, s)
 	}
 	if f.number < e.settled {
-		f.secret, f.err = e.secret, nil
-		if e.secret == nil {
-			f.err = e.err
+		switch {
+		case e.secret != nil:
+			f.secret, f.err = e.secret, nil
+		case e.err != nil:
+			f.secret, f.err = nil, e.err
 		}
 		return changed
 	}

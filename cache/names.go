@@ -125,7 +125,7 @@ func (c *Cache) rekey(e *entry, arn string) (named bool) {
 	delete(c.entries, e.key)
 	e.key.secret = arn
 	if e.secret != nil && e.secret.ARN != arn {
-		e.secret, e.old = nil, false // of the secret that had the name before
+		e.secret, e.old, e.settled = nil, false, 0 // it was of the secret that had the name before
 	}
 	into, ok := c.entries[e.key]
 	if !ok {

@@ -161,3 +161,25 @@ func TestASecretMadeAnewIsPublishedWhenItsARNIsReadFirst(t *testing.T) {
 		t.Errorf("entries = %d, want 1: nobody asks for the old ARN", got)
 	}
 }
+
+func TestAFetchFromBeforeASecretWentIsAnsweredAndNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		c := New(u.fetch, options())
+		get(t, c, "db", "one", Miss)
+		u.latency = 2 * time.Second
+		go func() { _, _ = c.GetNow(t.Context(), Query{ID: "db"}) }()
+		synctest.Wait()
+		u.latency = 0
+		u.fail(notFound("db"))
+		if _, err := c.GetNow(t.Context(), Query{ID: "db"}); err == nil {
+			t.Fatal("got no error, want that the secret is gone")
+		}
+		// The error was of the name; a read by another id waits for the fetch under way.
+		get(t, c, arnPrefix+"db", "one", Miss)
+		if s, err := c.Peek("db"); err == nil {
+			t.Errorf("kept version %s, want nothing of a secret that is gone", s.VersionID)
+		}
+	})
+}
