@@ -154,7 +154,7 @@ func (c *Cache) settle(e *entry, f *flight, s *Secret, err error) (changed bool)
 	if f.snapshot {
 		return false
 	}
-	if e = e.home(); err == nil {
+	if e = e.home(); err == nil && f.number > e.settled {
 		e, changed = c.learn(e, f, s)
 	}
 	if f.number < e.settled {

@@ -183,3 +183,24 @@ func TestAFetchFromBeforeASecretWentIsAnsweredAndNotKept(t *testing.T) {
 		}
 	})
 }
+
+func TestAnEarlierFetchOfTheOldSecretDoesNotBringItBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		c := New(u.fetch, options("db"))
+		get(t, c, "db", "one", Miss)
+		u.latency = time.Second
+		go func() { _, _ = c.GetNow(t.Context(), Query{ID: "db"}) }()
+		synctest.Wait()
+		u.latency = 0
+		u.remake("db", "ZyXwVu")
+		u.put("db", "v2", "two")
+		if _, err := c.GetNow(t.Context(), Query{ID: "db"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second) // the fetch that began first has ended last
+		get(t, c, "db", "two", Hit)
+		get(t, c, u.arnOf("db"), "two", Hit)
+	})
+}
