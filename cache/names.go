@@ -134,6 +134,9 @@ func (c *Cache) rekey(e *entry, arn string) (named bool) {
 	}
 	c.order.remove(e)
 	e.into = into
+	if into.askID == arn {
+		into.askID = e.askID // see entry
+	}
 	into.named = into.named || e.named
 	into.read = into.read || e.read
 	into.running = append(into.running, e.running...)

@@ -204,3 +204,22 @@ func TestAnEarlierFetchOfTheOldSecretDoesNotBringItBack(t *testing.T) {
 		get(t, c, u.arnOf("db"), "two", Hit)
 	})
 }
+
+func TestAnEntryMergedIntoThatOfAnARNKeepsItsName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		o := options("db")
+		o.TTL = time.Minute
+		c := New(u.fetch, o) // the account is not known, so the name is fetched too
+		get(t, c, u.arnOf("db"), "one", Miss)
+		get(t, c, "db", "one", Miss)
+		u.remake("db", "ZyXwVu")
+		u.put("db", "v2", "two")
+		time.Sleep(time.Minute)
+		c.RefreshAhead(t.Context()) // nobody reads
+		if s, err := c.Peek("db"); err != nil || s.VersionID != "v2" {
+			t.Errorf("Peek: %v, %v; want v2", s, err)
+		}
+	})
+}
