@@ -3,6 +3,7 @@ package shim
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -72,7 +73,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		},
 		lambda: getenv("AWS_LAMBDA_RUNTIME_API") != "",
 	}
-	switch mode := getenv("SECRETS_ON_INIT_ERROR"); mode {
+	switch mode := getenv("SECRETS_ON_INIT_ERROR"); strings.ToLower(mode) { // as the extension reads it
 	case "":
 		s.strict = s.lambda
 	case "fail":

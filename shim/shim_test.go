@@ -51,6 +51,7 @@ func TestStart(t *testing.T) {
 		{name: "extension gone, outside Lambda, fail", gone: true, outside: true, mode: "fail", want: "shim: cannot reach the secrets extension; start aws-secretsmanager"},
 		{name: "refused", answer: badToken, want: "shim: get variables: status 403: Bad Token"},
 		{name: "refused, continue", answer: badToken, mode: "continue"},
+		{name: "refused, continue in capitals", answer: badToken, mode: "CONTINUE"},
 		{name: "not loaded yet", answer: slow, wantFirst: "no secrets: get variables: status 503: TimeoutError: not loaded yet"},
 		{name: "not loaded yet, continue", answer: slow, mode: "continue"},
 		{name: "throttled", answer: throttle, wantFirst: "no secrets: get variables: status 400: ThrottlingException"},
