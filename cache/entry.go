@@ -71,6 +71,7 @@ type entry struct {
 	next       *flight   // begins when one of running ends
 	publishing *flight   // has changed the value, and Changed has not returned yet
 	last       *flight   // the one that began last
+	probe      *flight   // looks at another version: see replaced
 
 	counts       Counts
 	newer, older *entry // in the order of use

@@ -86,12 +86,8 @@ func (c *Cache) begin(e *entry, f *flight) *flight {
 // fly fetches, settles the outcome in the entry, lets the world know, and only
 // then lets the callers go on.
 func (c *Cache) fly(e *entry, f *flight) {
-	ctx := context.Background()
-	if c.o.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.o.Timeout)
-		defer cancel()
-	}
+	ctx, cancel := c.bounded()
+	defer cancel()
 	s, err := c.fetch(ctx, f.query)
 	if err == nil && s == nil {
 		err = &Error{ID: f.query.ID, Status: http.StatusBadGateway, Type: TypeConnection, Message: "the answer held no secret"}
@@ -120,6 +116,14 @@ func (c *Cache) fly(e *entry, f *flight) {
 	c.land(e, f)
 	c.mu.Unlock()
 	close(f.done)
+}
+
+// bounded returns the context of a fetch, which is no caller's.
+func (c *Cache) bounded() (context.Context, context.CancelFunc) {
+	if c.o.Timeout > 0 {
+		return context.WithTimeout(context.Background(), c.o.Timeout)
+	}
+	return context.WithCancel(context.Background())
 }
 
 // land takes f off the entry and starts the flight that waited for that. An entry

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,11 @@ const (
 	// EventBridge cuts the time of an event to whole seconds, and the clocks of two
 	// services differ a little.
 	eventTimeSlack = 2 * time.Second
+	// How many looks at the current version there are for one at the version that
+	// an event names, to learn whether it has been replaced already.
+	looksPerProbe = 4
+	// pending labels a version that a rotation has made and not yet made current.
+	pending = "AWSPENDING"
 )
 
 // Refresh makes sure that a value is not older than the call, for a caller to
@@ -79,8 +85,8 @@ type Rotated struct {
 
 // Rotate fetches a secret that has changed, and forgets what is held of its other
 // versions and stages. The fetch begins after the call. If ch names the version,
-// Rotate looks until it sees that one or a newer, and fails when ctx ends or
-// the error is final; if that version is held, it asks nobody. When ch names none
+// Rotate looks until it sees that one, or that it has been replaced by a newer, and
+// fails when ctx ends or the error is final; if that version is held, it asks nobody. When ch names none
 // and the version is the same as before, it looks three times more within two
 // seconds.
 //
@@ -126,6 +132,9 @@ func (c *Cache) look(ctx context.Context, e *entry, f *flight, ch Change, before
 		if done, err := enough(a.Secret, err, ch, before, looks); done {
 			return a.Secret, err
 		}
+		if err == nil && ch.VersionID != "" && looks%looksPerProbe == 1 && c.replaced(ctx, e, ch.VersionID) {
+			return a.Secret, nil
+		}
 		timer := time.NewTimer(jittered(pause))
 		select {
 		case <-timer.C:
@@ -155,6 +164,32 @@ func enough(s *Secret, err error, ch Change, before string, looks int) (bool, er
 	// A version that was made after the event is newer than the one it names.
 	outdated := !ch.Time.IsZero() && s.Created.After(ch.Time.Add(eventTimeSlack))
 	return s.VersionID == ch.VersionID || outdated, nil
+}
+
+// replaced reports whether the version has been the current one and is not any
+// more: it can still be read by its id, and has neither the label of a version to
+// come nor that of the current one. An event that names it will never be fulfilled,
+// also when the version after it is too young for its date to tell. Callers that
+// ask at about the same time share a call.
+func (c *Cache) replaced(ctx context.Context, e *entry, versionID string) bool {
+	c.mu.Lock()
+	e = e.home()
+	f := e.probe
+	if f == nil || f.query.VersionID != versionID || f.began.age() > refreshEvery {
+		f = &flight{began: now(), query: Query{ID: e.askID, VersionID: versionID}, done: make(chan struct{})}
+		e.probe = f
+		go func() {
+			ctx, cancel := c.bounded()
+			defer cancel()
+			f.secret, f.err = c.fetch(ctx, f.query)
+			close(f.done)
+		}()
+	}
+	c.mu.Unlock()
+	if await(ctx, f) != nil || f.err != nil || f.secret == nil || f.secret.VersionID != versionID {
+		return false
+	}
+	return !slices.Contains(f.secret.Stages, Current) && !slices.Contains(f.secret.Stages, pending)
 }
 
 // flightAfter returns a flight of e that began after f, which has ended: one that

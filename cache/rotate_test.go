@@ -85,6 +85,36 @@ func TestAnOutdatedRotationEventEndsWithTheNewerVersion(t *testing.T) {
 	})
 }
 
+func TestAnEventForAVersionThatWasReplacedAtOnceEndsSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		c := New(u.fetch, options("db"))
+		get(t, c, "db", "one", Miss)
+		time.Sleep(10 * time.Second)
+		event := time.Now()
+		u.put("db", "v2", "two")
+		time.Sleep(300 * time.Millisecond)
+		u.put("db", "v3", "three")
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				if got := rotate(t, c, Change{ID: "db", VersionID: "v2", Time: event}); got.VersionID != "v3" {
+					t.Errorf("Rotate = %+v, want v3", got)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("took %s, want less than a second", took)
+		}
+		if got := u.count(); got > 10 {
+			t.Errorf("20 events made %d calls, want at most 10", got)
+		}
+	})
+}
+
 func TestRotationWithoutAVersionLooksAgainThreeTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream()

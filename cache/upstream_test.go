@@ -14,6 +14,7 @@ import (
 type upstream struct {
 	mu      sync.Mutex
 	secrets map[string]*Secret // by name
+	former  map[string]*Secret // versions that were current once, by their id
 	suffix  map[string]string
 	latency time.Duration
 	err     error
@@ -24,7 +25,11 @@ type upstream struct {
 }
 
 func newUpstream() *upstream {
-	return &upstream{secrets: map[string]*Secret{}, suffix: map[string]string{}}
+	return &upstream{
+		secrets: map[string]*Secret{},
+		former:  map[string]*Secret{"v0": {Value: Text("of v0")}},
+		suffix:  map[string]string{},
+	}
 }
 
 const arnPrefix = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
@@ -41,7 +46,10 @@ func (u *upstream) suffixOf(name string) string {
 func (u *upstream) put(name, version, value string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.secrets[name] = &Secret{ARN: u.arnOf(name), Name: name, VersionID: version, Created: time.Now(), Value: Text(value)}
+	if s := u.secrets[name]; s != nil {
+		u.former[s.VersionID] = &Secret{Created: s.Created, Value: s.Value}
+	}
+	u.secrets[name] = &Secret{ARN: u.arnOf(name), Name: name, VersionID: version, Stages: []string{Current}, Created: time.Now(), Value: Text(value)}
 }
 
 func (u *upstream) remake(name, suffix string) {
@@ -97,10 +105,16 @@ func (u *upstream) fetch(ctx context.Context, q Query) (*Secret, error) {
 func (u *upstream) find(q Query) *Secret {
 	for name, s := range u.secrets {
 		if q.ID == name || q.ID == u.arnOf(name) || q.ID == arnPrefix+name {
-			if q.VersionID == "" && q.Stage == "" {
+			if q.VersionID == "" && q.Stage == "" || q.VersionID == s.VersionID {
 				return s
 			}
-			return &Secret{ARN: s.ARN, Name: s.Name, VersionID: q.VersionID + q.Stage, Created: s.Created, Value: Text("of " + q.VersionID + q.Stage)}
+			former := u.former["v0"]
+			if q.VersionID != "" {
+				if former = u.former[q.VersionID]; former == nil {
+					return nil
+				}
+			}
+			return &Secret{ARN: s.ARN, Name: s.Name, VersionID: q.VersionID, Stages: []string{"AWSPREVIOUS"}, Created: former.Created, Value: former.Value}
 		}
 	}
 	return nil
