@@ -30,7 +30,7 @@ func (f *file) keep(vars map[string]string) error {
 		f.warnings = append(f.warnings, fmt.Sprintf("%s leaves out %s: a dotenv file cannot hold it", f.path, list(report.Refused)))
 	}
 	if len(report.NotPortable) > 0 {
-		f.warnings = append(f.warnings, fmt.Sprintf("not every dotenv reader reads %s from %s exactly: a value has quotes of both kinds", list(report.NotPortable), f.path))
+		f.warnings = append(f.warnings, fmt.Sprintf("not every dotenv reader reads %s from %s exactly: their values mix quotes with backslashes, dollars, backticks or carriage returns", list(report.NotPortable), f.path))
 	}
 	if err := dotenv.WriteFile(f.path, data); err != nil {
 		f.written = nil

@@ -181,15 +181,19 @@ func (e *credentialsError) Error() string { return "no credentials: " + e.text }
 
 const notCredentials = "the container endpoint did not answer with credentials as JSON"
 
+// usualCommand says what to look at; the command itself is not shown, for one of
+// somebody's own may hold a password.
+const usualCommand = " (outside Lambda it is `aws configure export-credentials`, which AWS CLI 2 has)"
+
 func credentialsErrorOf(err error) error {
 	if e, is := errors.AsType[*credentialsError](err); is {
 		return e
 	}
 	if _, is := errors.AsType[*processcreds.ProviderError](err); is {
 		if exit, is := errors.AsType[*exec.ExitError](err); is {
-			return &credentialsError{text: "the command ended with " + exit.String()}
+			return &credentialsError{text: "the command ended with " + exit.String() + usualCommand}
 		}
-		return &credentialsError{text: "the command did not print credentials as JSON"}
+		return &credentialsError{text: "the command did not print credentials as JSON" + usualCommand}
 	}
 	if e, is := errors.AsType[smithy.APIError](err); is {
 		text := "the container endpoint answered with an error"

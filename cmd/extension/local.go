@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -40,7 +41,11 @@ func (a *agent) runLocally(ctx context.Context, stderr io.Writer) error {
 func (a *agent) greet(w io.Writer) {
 	fmt.Fprintf(w, "%s: serving secrets on http://localhost:%d until Ctrl-C\n", name, a.cfg.Port)
 	if a.cfg.DotenvPath != "" && len(a.cfg.References) > 0 {
-		fmt.Fprintf(w, "  variables of %d secrets are in %s\n", len(a.cfg.References), a.cfg.DotenvPath)
+		if _, err := os.Stat(a.cfg.DotenvPath); err == nil {
+			fmt.Fprintf(w, "  its variables are in %s\n", a.cfg.DotenvPath)
+		} else {
+			fmt.Fprintf(w, "  nothing is loaded yet, see above; its variables will be in %s\n", a.cfg.DotenvPath)
+		}
 	}
 	if a.tokenMade {
 		fmt.Fprintf(w, "  in the shell of your function: export AWS_TOKEN=%s\n", a.cfg.Token)
