@@ -96,6 +96,7 @@ func TestAnEventForAVersionThatWasReplacedAtOnceEndsSoon(t *testing.T) {
 		u.put("db", "v2", "two")
 		time.Sleep(300 * time.Millisecond)
 		u.put("db", "v3", "three")
+		u.latency = 10 * time.Millisecond // without any, a call may end before the next event comes
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range 20 {
