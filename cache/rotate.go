@@ -132,7 +132,7 @@ func (c *Cache) look(ctx context.Context, e *entry, f *flight, ch Change, before
 		if done, err := enough(a.Secret, err, ch, before, looks); done {
 			return a.Secret, err
 		}
-		if err == nil && ch.VersionID != "" && looks%looksPerProbe == 1 && c.replaced(ctx, e, ch.VersionID) {
+		if err == nil && looks%looksPerProbe == 1 && mayBeLater(a.Secret, ch, before) && c.replaced(ctx, e, ch.VersionID) {
 			return a.Secret, nil
 		}
 		timer := time.NewTimer(jittered(pause))
@@ -164,6 +164,16 @@ func enough(s *Secret, err error, ch Change, before string, looks int) (bool, er
 	// A version that was made after the event is newer than the one it names.
 	outdated := !ch.Time.IsZero() && s.Created.After(ch.Time.Add(eventTimeSlack))
 	return s.VersionID == ch.VersionID || outdated, nil
+}
+
+// mayBeLater reports whether s can have become current after the version that ch
+// names. When a label is moved back to an older version and that is not seen yet,
+// s is neither new here nor made since the event.
+func mayBeLater(s *Secret, ch Change, before string) bool {
+	if ch.VersionID == "" {
+		return false
+	}
+	return s.VersionID != before || !ch.Time.IsZero() && !s.Created.Before(ch.Time)
 }
 
 // replaced reports whether the version has been the current one and is not any

@@ -116,6 +116,41 @@ func TestAnEventForAVersionThatWasReplacedAtOnceEndsSoon(t *testing.T) {
 	})
 }
 
+func TestAnEventThatComesAfterTheOneForTheNextVersionEndsSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		c := New(u.fetch, options("db"))
+		get(t, c, "db", "one", Miss)
+		event := time.Now()
+		u.put("db", "v2", "two")
+		time.Sleep(300 * time.Millisecond)
+		u.put("db", "v3", "three")
+		rotate(t, c, Change{ID: "db", VersionID: "v3", Time: event})
+		start := time.Now()
+		if got := rotate(t, c, Change{ID: "db", VersionID: "v2", Time: event}); got.VersionID != "v3" || time.Since(start) > time.Second {
+			t.Errorf("Rotate = %+v after %s, want v3 within a second", got, time.Since(start))
+		}
+	})
+}
+
+func TestARollbackThatIsNotSeenYetIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		time.Sleep(time.Minute)
+		u.put("db", "v2", "two")
+		time.Sleep(time.Minute)
+		c := New(u.fetch, options("db"))
+		get(t, c, "db", "two", Miss)
+		event := time.Now() // of AWSCURRENT's move back to v1, which is AWSPREVIOUS until that is seen
+		time.AfterFunc(2*time.Second, func() { u.put("db", "v1", "one") })
+		if got := rotate(t, c, Change{ID: "db", VersionID: "v1", Time: event}); got.VersionID != "v1" {
+			t.Errorf("Rotate = %+v, want v1", got)
+		}
+	})
+}
+
 func TestRotationWithoutAVersionLooksAgainThreeTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream()
