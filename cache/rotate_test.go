@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -381,19 +382,26 @@ func TestWhatIsHeld(t *testing.T) {
 	}
 }
 
+// newSlowPublisher returns a cache that publishes "db" to a slow disk, and a func
+// that tells which version is there.
+func newSlowPublisher(u *upstream) (c *Cache, published func() string) {
+	var version atomic.Value
+	version.Store("")
+	o := options("db")
+	o.Changed = func() {
+		s, _ := c.Peek("db")
+		time.Sleep(time.Second)
+		version.Store(s.VersionID)
+	}
+	c = New(u.fetch, o)
+	return c, func() string { return version.Load().(string) }
+}
+
 func TestRotationAnswersOnlyAfterChangedReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream()
 		u.put("db", "v1", "one")
-		published := ""
-		o := options("db")
-		var c *Cache
-		o.Changed = func() {
-			s, _ := c.Peek("db")
-			time.Sleep(time.Second) // a slow disk
-			published = s.VersionID
-		}
-		c = New(u.fetch, o)
+		c, published := newSlowPublisher(u)
 		get(t, c, "db", "one", Miss)
 		u.put("db", "v2", "two")
 		var wg sync.WaitGroup
@@ -402,8 +410,8 @@ func TestRotationAnswersOnlyAfterChangedReturned(t *testing.T) {
 				// The second event comes when v2 is held and not yet published.
 				time.Sleep(time.Duration(i) * 500 * time.Millisecond)
 				rotate(t, c, Change{ID: "db", VersionID: "v2"})
-				if published != "v2" {
-					t.Errorf("event %d was answered while %q was published", i+1, published)
+				if published() != "v2" {
+					t.Errorf("event %d was answered while %q was published", i+1, published())
 				}
 			})
 		}
@@ -415,15 +423,7 @@ func TestAFetchThatBringsWhatIsBeingPublishedAnswersAfterThat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream()
 		u.put("db", "v1", "one")
-		published := ""
-		o := options("db")
-		var c *Cache
-		o.Changed = func() {
-			s, _ := c.Peek("db")
-			time.Sleep(time.Second) // a slow disk
-			published = s.VersionID
-		}
-		c = New(u.fetch, o)
+		c, published := newSlowPublisher(u)
 		get(t, c, "db", "one", Miss)
 		u.put("db", "v2", "two")
 		u.latency = 100 * time.Millisecond
@@ -433,8 +433,8 @@ func TestAFetchThatBringsWhatIsBeingPublishedAnswersAfterThat(t *testing.T) {
 				// Both fetch v2, but only to the first one it is news.
 				time.Sleep(time.Duration(i) * 50 * time.Millisecond)
 				rotate(t, c, Change{ID: "db"})
-				if published != "v2" {
-					t.Errorf("event %d was answered while %q was published", i+1, published)
+				if published() != "v2" {
+					t.Errorf("event %d was answered while %q was published", i+1, published())
 				}
 			})
 		}
