@@ -38,7 +38,7 @@ type EntryError struct {
 	Code, Message string
 }
 
-func (e *EntryError) Error() string { return "EventBridge refused the event: " + e.Code + ": " + e.Message }
+func (e *EntryError) Error() string { return "EventBridge refused it: " + e.Code + ": " + e.Message }
 
 // Notify publishes n with one PutEvents call and returns the id that EventBridge
 // gave the event. Calling it again is harmless: functions that hold the version

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/spf13/cobra"
+
+	"github.com/aws-secretsmanager/lambda-extension/event"
+	"github.com/aws-secretsmanager/lambda-extension/rotation"
+)
+
+// The forms of output.
+const (
+	formatText           = "text"
+	formatJSON           = "json"
+	formatCloudFormation = "cloudformation"
+	formatTerraform      = "terraform"
+)
+
+// output is --output and its short form --json.
+type output struct {
+	format string
+	json   bool
+	known  []string
+}
+
+func (o *output) add(c *cobra.Command, more ...string) {
+	o.known = append([]string{formatText, formatJSON}, more...)
+	c.Flags().StringVarP(&o.format, "output", "o", formatText, "`"+strings.Join(o.known, "|")+"`")
+	c.Flags().BoolVar(&o.json, "json", false, "the same as --output json")
+}
+
+func (o *output) check() error {
+	if o.json {
+		if o.format != formatText && o.format != formatJSON {
+			return usageError{fmt.Errorf("--json contradicts --output %s", o.format)}
+		}
+		o.format = formatJSON
+	}
+	if !slices.Contains(o.known, o.format) {
+		return usageError{fmt.Errorf("--output %q: want %s", o.format, strings.Join(o.known, ", "))}
+	}
+	return nil
+}
+
+// wiringFlags are those that say which events of what go to which function.
+type wiringFlags struct {
+	function, event, bus string
+	secrets              []string
+	matcher              event.Matcher
+}
+
+func (w *wiringFlags) addFunction(c *cobra.Command) {
+	c.Flags().StringVarP(&w.function, "function", "f", "", "the function: `NAME`, NAME:ALIAS, NAME:VERSION or an ARN (needed)")
+}
+
+func (w *wiringFlags) addSecrets(c *cobra.Command) {
+	c.Flags().StringSliceVarP(&w.secrets, "secret", "s", nil, "a `SECRET`: name, ARN or partial ARN; once for each, or several behind it (default: those that the function's SECRET names)")
+}
+
+func (w *wiringFlags) addEvent(c *cobra.Command, fallback, usage string) {
+	c.Flags().StringVar(&w.event, "event", fallback, "`native|custom|both`: "+usage)
+}
+
+func (w *wiringFlags) addBus(c *cobra.Command, usage string) {
+	c.Flags().StringVar(&w.bus, "bus", "", "`BUS` "+usage)
+}
+
+func addMatcher(c *cobra.Command, m *event.Matcher, fallback string) {
+	c.Flags().StringVar(&m.Source, "source", "", "source of the custom event (default: "+fallback+event.DefaultSource+")")
+	c.Flags().StringVar(&m.DetailType, "detail-type", "", "detail-type of the custom event (default: "+fallback+event.DefaultDetailType+")")
+	c.Flags().StringVar(&m.DetailKey, "detail-key", "", "key of the secret's id in its detail (default: "+fallback+event.DefaultDetailKey+")")
+}
+
+// wiring reads the flags. What stands behind them without a flag are secrets, so
+// that --secret A B means both, as lists do to the AWS CLI.
+func (w *wiringFlags) wiring(args []string) (rotation.Wiring, error) {
+	if w.function == "" {
+		return rotation.Wiring{}, usageError{fmt.Errorf("--function is missing, want NAME, NAME:ALIAS, NAME:VERSION or an ARN")}
+	}
+	id, err := rotation.ParseFunctionID(w.function)
+	if err != nil {
+		return rotation.Wiring{}, usageError{fmt.Errorf("--function: %w", err)}
+	}
+	wiring := rotation.Wiring{Function: id, Bus: w.bus, Matcher: w.matcher}
+	for _, s := range append(slices.Clone(w.secrets), args...) {
+		if s = strings.TrimSpace(s); s == "" {
+			return wiring, usageError{fmt.Errorf("--secret is empty, want a name or an ARN")}
+		}
+		wiring.Secrets = append(wiring.Secrets, s)
+	}
+	switch w.event {
+	case "":
+	case "native":
+		wiring.Events = []rotation.Event{rotation.Native}
+	case "custom":
+		wiring.Events = []rotation.Event{rotation.Custom}
+	case "both":
+		wiring.Events = []rotation.Event{rotation.Native, rotation.Custom}
+	default:
+		return wiring, usageError{fmt.Errorf("--event %q: want native, custom or both", w.event)}
+	}
+	return wiring, nil
+}
+
+// regionOf returns the Region of an ARN, "" for everything else.
+func regionOf(id string) string {
+	a, err := arn.Parse(id)
+	if err != nil {
+		return ""
+	}
+	return a.Region
+}

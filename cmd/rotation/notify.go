@@ -1,0 +1,86 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aws-secretsmanager/lambda-extension/rotation"
+)
+
+func newNotify(a *awsFlags) *cobra.Command {
+	var n rotation.Notification
+	var out output
+	c := &cobra.Command{
+		Use:   "notify SECRET_ID",
+		Short: "Publish the custom event of one rotation by hand",
+		Long: `Publish the custom event that tells functions of a rotation, as a rotation
+function does after finishSecret. Functions that hold the secret fetch it anew.
+
+Needs events:PutEvents on the bus. With secretsmanager:DescribeSecret, a secret
+that does not exist is an error and not an event.`,
+		Example: `  rotation notify prod/db
+  rotation notify prod/db --version-id EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			if n.SecretID = args[0]; n.SecretID == "" {
+				return usageError{errors.New("SECRET_ID is empty, want a name or an ARN")}
+			}
+			clients, err := a.clients(c.Context(), cmp.Or(regionOf(n.Bus), regionOf(n.SecretID)))
+			if err != nil {
+				return err
+			}
+			return notify(c, clients, n, out)
+		},
+	}
+	c.Flags().StringVar(&n.VersionID, "version-id", "", "the new current `VERSION`; without it, functions look for a change")
+	c.Flags().StringVar(&n.Bus, "bus", "", "`BUS` to publish on, name or ARN (default: the default bus)")
+	c.Flags().StringVar(&n.Source, "source", "", "source of the event (default: secretsmanager)")
+	c.Flags().StringVar(&n.DetailType, "detail-type", "", "detail-type of the event (default: Secret Rotation)")
+	c.Flags().StringVar(&n.DetailKey, "detail-key", "", "key of the secret's id in its detail (default: secretId)")
+	out.add(c)
+	return c
+}
+
+func notify(c *cobra.Command, clients rotation.Clients, n rotation.Notification, out output) error {
+	if err := check(c.Context(), clients, n, c); err != nil {
+		return err
+	}
+	id, err := rotation.Notify(c.Context(), clients.Events, n)
+	if err != nil {
+		return rotation.Explain(err)
+	}
+	if out.format == formatJSON {
+		return printJSON(c.OutOrStdout(), struct {
+			EventID   string `json:"eventId"`
+			SecretID  string `json:"secretId"`
+			VersionID string `json:"versionId,omitempty"`
+			Bus       string `json:"bus"`
+		}{id, n.SecretID, n.VersionID, cmp.Or(n.Bus, rotation.DefaultBus)})
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "published  %s on bus %s: event %s\n", n.SecretID, cmp.Or(n.Bus, rotation.DefaultBus), id)
+	return err
+}
+
+// check looks the secret up, if the caller may: a mistyped id would make an event
+// that no rule matches and nobody misses.
+func check(ctx context.Context, clients rotation.Clients, n rotation.Notification, c *cobra.Command) error {
+	stages, err := clients.StagesOf(ctx, n.SecretID, n.VersionID)
+	if _, denied := errors.AsType[*rotation.AccessError](err); denied {
+		fmt.Fprintf(c.ErrOrStderr(), "note: the secret was not looked up: %v\n", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if n.VersionID != "" && !stages.Current {
+		fmt.Fprintf(c.ErrOrStderr(), "note: version %s is not AWSCURRENT now (%s); functions wait for it\n", n.VersionID, stages)
+	}
+	return nil
+}

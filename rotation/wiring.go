@@ -1,0 +1,181 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws-secretsmanager/lambda-extension/event"
+	"github.com/aws-secretsmanager/lambda-extension/variables"
+)
+
+// Wiring says which events are to reach which function.
+type Wiring struct {
+	Function FunctionID
+	Secrets  []string // ids; none: those that the function's own SECRET names
+	Events   []Event  // none: [Native]
+	Bus      string   // for custom events, name or ARN; "" is the default bus
+
+	// What the custom event looks like. "" is what the function's SECRETS_ROTATION_…
+	// variables say, else the default of package event.
+	Matcher event.Matcher
+}
+
+// Rule is a rule of EventBridge with the target and the permission that make it
+// reach a function.
+type Rule struct {
+	Event       Event
+	Name, Bus   string
+	ARN         string
+	Pattern     string // JSON
+	Description string
+	FunctionARN string // the target, with its qualifier
+	TargetID    string
+	StatementID string   // of the permission in the function's policy
+	Secrets     []string // names of those whose rotations it matches
+}
+
+// looked is what Wiring names, looked up.
+type looked struct {
+	function Function
+	secrets  []Secret
+	matcher  event.Matcher
+	bus      string // for custom events
+}
+
+// lookUp finds the function and the secrets, and completes what the function's
+// variables decide.
+func (c Clients) lookUp(ctx context.Context, w Wiring) (looked, error) {
+	l, ids, err := c.lookUpFunction(ctx, w)
+	if err != nil {
+		return l, err
+	}
+	l.secrets, err = c.secrets(ctx, ids)
+	return l, err
+}
+
+// lookUpFunction is lookUp without the secrets: it returns their ids.
+func (c Clients) lookUpFunction(ctx context.Context, w Wiring) (l looked, ids []string, err error) {
+	if l.function, err = c.function(ctx, w.Function); err != nil {
+		return l, nil, err
+	}
+	if l.bus, err = busName(w.Bus, l.function.FunctionID); err != nil {
+		return l, nil, err
+	}
+	l.matcher = l.function.matcher(w.Matcher)
+	ids = w.Secrets
+	if len(ids) == 0 {
+		refs, err := l.function.references()
+		if err != nil {
+			return l, nil, err
+		}
+		ids = variables.IDs(refs)
+	}
+	if len(ids) == 0 {
+		return l, nil, fmt.Errorf("no secrets: name some with --secret, or set %s of function %q", l.function.secretsKey(), w.Function)
+	}
+	var problems []error
+	for _, id := range ids {
+		problems = append(problems, checkPlace(id, l.function.FunctionID))
+	}
+	return l, ids, errors.Join(problems...)
+}
+
+// secretsKey is the variable that says which secrets the function holds.
+func (f Function) secretsKey() string {
+	if key := f.variable("SECRETS_KEY"); key != "" {
+		return key
+	}
+	return "SECRET"
+}
+
+func (f Function) references() ([]variables.Reference, error) {
+	refs, err := variables.Parse(f.variable(f.secretsKey()))
+	if err != nil {
+		return nil, fmt.Errorf("variable %s of function %q: %w", f.secretsKey(), f, err)
+	}
+	return refs, nil
+}
+
+// matcher completes m from the function's variables: what its extension recognises.
+func (f Function) matcher(m event.Matcher) event.Matcher {
+	for _, v := range []struct {
+		field *string
+		name  string
+	}{
+		{&m.Source, "SECRETS_ROTATION_SOURCE"},
+		{&m.DetailType, "SECRETS_ROTATION_DETAIL_TYPE"},
+		{&m.DetailKey, "SECRETS_ROTATION_DETAIL_KEY"},
+	} {
+		if *v.field == "" {
+			*v.field = f.variable(v.name)
+		}
+	}
+	return m
+}
+
+// rules returns what must be there for one event. It has more than one rule only
+// where a pattern would become too long.
+func (l looked) rules(e Event) []Rule {
+	bus := DefaultBus
+	if e == Custom {
+		bus = l.bus
+	}
+	var rules []Rule
+	for i, group := range split(e, l.matcher, l.function, l.secrets) {
+		name := ruleName(l.function.FunctionID, e, i+1)
+		r := Rule{
+			Event: e, Name: name, Bus: bus,
+			ARN:         ruleARN(l.function.FunctionID, bus, name),
+			Pattern:     patternFor(e, l.matcher, l.function, group),
+			Description: "Tells " + l.function.String() + " of secret rotations",
+			FunctionARN: l.function.ARN,
+			TargetID:    targetID,
+			StatementID: statementID(bus, name, e),
+		}
+		for _, s := range group {
+			r.Secrets = append(r.Secrets, s.Name)
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// check refuses what could be set up and would never deliver anything.
+func (w Wiring) check() error {
+	var problems []error
+	for _, e := range w.events() {
+		switch e {
+		case Native:
+			if len(w.events()) == 1 && w.Bus != "" && !isDefaultBus(w.Bus) {
+				problems = append(problems, fmt.Errorf("bus %q would match nothing: Secrets Manager sends its events to the default bus alone; leave --bus out, or use --event custom", w.Bus))
+			}
+		case Custom:
+			problems = append(problems, checkMatcher(w.Matcher))
+		default:
+			problems = append(problems, fmt.Errorf("event %q is none, want native or custom", e))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func isDefaultBus(bus string) bool {
+	return bus == DefaultBus || strings.HasSuffix(bus, ":event-bus/"+DefaultBus)
+}
+
+func (w Wiring) events() []Event {
+	if len(w.Events) == 0 {
+		return []Event{Native}
+	}
+	return w.Events
+}
+
+func (w Wiring) has(e Event) bool {
+	for _, other := range w.events() {
+		if other == e {
+			return true
+		}
+	}
+	return false
+}
