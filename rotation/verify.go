@@ -2,17 +2,12 @@ package rotation
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-
-	"github.com/aws-secretsmanager/lambda-extension/variables"
 )
 
 // Status is what a check came to.
@@ -75,35 +70,71 @@ type Verification struct {
 // report; the error is of a function that does not exist, or of calls without
 // which nothing can be said.
 func (c Clients) Verify(ctx context.Context, v Verification) (*Report, error) {
-	l, ids, err := c.lookUpFunction(ctx, v.Wiring)
+	if err := c.settled(ctx, v.Function); err != nil {
+		return nil, err
+	}
+	f, err := c.function(ctx, v.Function)
 	if err != nil {
 		return nil, err
 	}
-	r := &report{clients: c, v: v, looked: l, now: time.Now()}
+	bus, err := busName(v.Bus, f.FunctionID)
+	if err != nil {
+		return nil, err
+	}
+	r := &report{clients: c, v: v, now: time.Now(), looked: looked{function: f, matcher: f.matcher(v.Matcher), bus: bus}}
 	r.functionState(ctx)
 	r.layer(ctx)
-	for _, id := range ids {
-		s, ok := r.secret(ctx, id)
-		if !ok {
-			continue
+	routes, err := r.routes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range r.ids(routes) {
+		if s, ok := r.secret(ctx, id); ok {
+			r.variable(s)
+			r.access(ctx, s)
+			r.secrets = append(r.secrets, s)
 		}
-		r.variable(s)
-		r.access(ctx, s)
-		r.secrets = append(r.secrets, s)
 	}
 	if len(r.secrets) > 0 {
-		if err := r.rules(ctx); err != nil {
+		if err := r.rules(ctx, routes); err != nil {
 			return nil, err
 		}
 		if v.Send {
 			r.send(ctx)
 		}
 	}
-	out := &Report{Function: l.function.ARN, Checks: r.checks, Holds: true}
+	out := &Report{Function: f.ARN, Checks: r.checks, Holds: true}
 	for _, check := range r.checks {
 		out.Holds = out.Holds && check.Status == OK
 	}
 	return out, nil
+}
+
+// A function that was made or changed a moment ago is given this long to become
+// what it is going to be.
+const (
+	settleTimeout = 30 * time.Second
+	settlePoll    = 500 * time.Millisecond
+)
+
+// settled waits for the end of a change of the function that is under way.
+// https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+func (c Clients) settled(ctx context.Context, id FunctionID) error {
+	for end := time.Now().Add(settleTimeout); ; {
+		f, err := c.function(ctx, id)
+		if err != nil {
+			return err
+		}
+		underWay := f.config.State == lambdatypes.StatePending || f.config.LastUpdateStatus == lambdatypes.LastUpdateStatusInProgress
+		if !underWay || time.Now().After(end) {
+			return nil
+		}
+		select {
+		case <-time.After(settlePoll):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // report collects the checks of one run.
@@ -141,12 +172,16 @@ func (r *report) functionState(ctx context.Context) {
 		r.failed(CheckFunction, on, fmt.Sprintf("its state is %s: %s", config.State, aws.ToString(config.StateReason)),
 			"aws lambda wait function-active-v2 "+f.flags())
 		return
+	case config.LastUpdateStatus == lambdatypes.LastUpdateStatusInProgress:
+		r.failed(CheckFunction, on, fmt.Sprintf("a change of it has been under way for %s: %s", settleTimeout, aws.ToString(config.LastUpdateStatusReason)),
+			"aws lambda wait function-updated-v2 "+f.flags())
+		return
 	case config.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed:
 		r.failed(CheckFunction, on, "its last update failed: "+aws.ToString(config.LastUpdateStatusReason),
 			"aws lambda get-function-configuration "+f.flags())
 		return
 	}
-	out, err := r.clients.Lambda.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: aws.String(f.unqualifiedARN())})
+	out, err := r.clients.Lambda.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: aws.String(f.unqualified())})
 	switch {
 	case err != nil:
 		r.unknown(CheckFunction, on, err)
@@ -157,68 +192,3 @@ func (r *report) functionState(ctx context.Context) {
 		r.ok(CheckFunction, on, "")
 	}
 }
-
-// secret looks a secret up and checks that it can have events.
-func (r *report) secret(ctx context.Context, id string) (Secret, bool) {
-	s, err := r.clients.secret(ctx, id)
-	_, missing := errors.AsType[*NotFoundError](err)
-	switch {
-	case missing:
-		r.failed(CheckSecret, id, err.Error(), "aws secretsmanager create-secret --name "+quote(id)+" --secret-string file://VALUE.json")
-	case err != nil:
-		r.unknown(CheckSecret, id, err)
-	case !s.Deleted.IsZero():
-		r.failed(CheckSecret, id, "it is marked for deletion: no reader gets it, and no event is sent",
-			"aws secretsmanager restore-secret --secret-id "+quote(id))
-	default:
-		r.ok(CheckSecret, id, s.ARN)
-	}
-	return s, err == nil
-}
-
-// variable checks that the extension will hold the secret from its start.
-func (r *report) variable(s Secret) {
-	key := r.function.secretsKey()
-	refs, err := r.function.references()
-	if err != nil {
-		r.failed(CheckVariable, s.ID, err.Error(), r.setVariable(key, s))
-		return
-	}
-	ids := variables.IDs(refs)
-	if slices.ContainsFunc(ids, s.is) {
-		r.ok(CheckVariable, s.ID, "")
-		return
-	}
-	detail := key + " is not set"
-	if len(ids) > 0 {
-		detail = key + " names " + strings.Join(ids, ", ")
-	}
-	want := s.ID
-	if have := r.function.variable(key); have != "" && len(ids) > 0 {
-		want = have + "," + s.ID
-	}
-	r.failed(CheckVariable, s.ID, detail, r.setVariable(key, Secret{ID: want}))
-}
-
-// is reports whether an id means the secret.
-func (s Secret) is(id string) bool { return id == s.Name || id == s.ARN || id == s.partialARN() }
-
-// setVariable adds to what the function has: Lambda replaces all variables at
-// once. They go through a pipe, since argument lists can be read by others.
-func (r *report) setVariable(key string, s Secret) string {
-	f := r.function
-	command := fmt.Sprintf("aws lambda get-function-configuration --function-name %s --query Environment | jq '.Variables[\"%s\"]=\"%s\"' | aws lambda update-function-configuration --function-name %s --environment file:///dev/stdin",
-		f.Name, key, s.ID, f.Name)
-	return command + r.publish()
-}
-
-// publish is what must follow a change of the function, because a version cannot
-// be changed.
-func (r *report) publish() string {
-	if r.function.Qualifier == "" {
-		return ""
-	}
-	return " && aws lambda publish-version --function-name " + r.function.Name + " # then move " + r.function.Qualifier + " to it"
-}
-
-func (f Function) unqualifiedARN() string { return f.unqualified() }

@@ -46,40 +46,34 @@ type looked struct {
 
 // lookUp finds the function and the secrets, and completes what the function's
 // variables decide.
-func (c Clients) lookUp(ctx context.Context, w Wiring) (looked, error) {
-	l, ids, err := c.lookUpFunction(ctx, w)
-	if err != nil {
+func (c Clients) lookUp(ctx context.Context, w Wiring) (l looked, err error) {
+	if l.function, err = c.function(ctx, w.Function); err != nil {
 		return l, err
 	}
-	l.secrets, err = c.secrets(ctx, ids)
-	return l, err
-}
-
-// lookUpFunction is lookUp without the secrets: it returns their ids.
-func (c Clients) lookUpFunction(ctx context.Context, w Wiring) (l looked, ids []string, err error) {
-	if l.function, err = c.function(ctx, w.Function); err != nil {
-		return l, nil, err
-	}
 	if l.bus, err = busName(w.Bus, l.function.FunctionID); err != nil {
-		return l, nil, err
+		return l, err
 	}
 	l.matcher = l.function.matcher(w.Matcher)
-	ids = w.Secrets
+	ids := w.Secrets
 	if len(ids) == 0 {
 		refs, err := l.function.references()
 		if err != nil {
-			return l, nil, err
+			return l, err
 		}
 		ids = variables.IDs(refs)
 	}
 	if len(ids) == 0 {
-		return l, nil, fmt.Errorf("no secrets: name some with --secret, or set %s of function %q", l.function.secretsKey(), w.Function)
+		return l, fmt.Errorf("no secrets: name some with --secret, or set %s of function %q", l.function.secretsKey(), w.Function)
 	}
 	var problems []error
 	for _, id := range ids {
 		problems = append(problems, checkPlace(id, l.function.FunctionID))
 	}
-	return l, ids, errors.Join(problems...)
+	if err := errors.Join(problems...); err != nil {
+		return l, err
+	}
+	l.secrets, err = c.secrets(ctx, ids)
+	return l, err
 }
 
 // secretsKey is the variable that says which secrets the function holds.

@@ -31,8 +31,9 @@ const (
 )
 
 var (
-	binary string            // the built extension
-	urls   map[string]string // of the emulators
+	binary  string            // the built extension
+	command string            // the built command rotation
+	urls    map[string]string // of the emulators
 )
 
 func TestMain(m *testing.M) {
@@ -58,9 +59,12 @@ func runTests(m *testing.M) (code int) {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "aws-secretsmanager")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/extension").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "emulators: build the extension: %v\n%s", err, out)
-		return 1
+	command = filepath.Join(dir, "rotation")
+	for path, from := range map[string]string{binary: "../../cmd/extension", command: "../../cmd/rotation"} {
+		if out, err := exec.Command("go", "build", "-o", path, from).CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "emulators: build %s: %v\n%s", from, err, out)
+			return 1
+		}
 	}
 	return m.Run()
 }
