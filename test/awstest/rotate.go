@@ -142,10 +142,17 @@ func (s *SecretsManager) rotateSecret(req request) answer {
 	if sec == nil {
 		return a
 	}
+	id := cmp.Or(req.ClientRequestToken, newUUID())
+	if at := sec.stages[pending]; at != "" && at != id && at != sec.stages[current] {
+		return clientError(badRequestType, "A previous rotation isn't complete. That rotation will be reattempted.")
+	}
 	sec.rotation = true
-	v := &version{id: cmp.Or(req.ClientRequestToken, newUUID())}
-	sec.add(v)
-	s.move(sec, pending, v.id)
+	v := sec.versions[id]
+	if v == nil { // else it is the same call made again
+		v = &version{id: id}
+		sec.add(v)
+		s.move(sec, pending, id)
+	}
 	return ok(valueOutput{ARN: sec.arn, Name: sec.name, VersionID: v.id})
 }
 
