@@ -28,6 +28,7 @@ type request struct {
 var operations = map[string]func(*SecretsManager, request) answer{
 	"GetSecretValue":           (*SecretsManager).getSecretValue,
 	"DescribeSecret":           (*SecretsManager).describeSecret,
+	"GetResourcePolicy":        (*SecretsManager).getResourcePolicy,
 	"CreateSecret":             (*SecretsManager).createSecret,
 	"PutSecretValue":           (*SecretsManager).putSecretValue,
 	"UpdateSecret":             (*SecretsManager).updateSecret,

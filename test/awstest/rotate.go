@@ -25,13 +25,40 @@ func (s *SecretsManager) describeSecret(req request) answer {
 		Name            string
 		CreatedDate     float64
 		DeletedDate     float64 `json:",omitempty"`
+		KmsKeyID        string  `json:"KmsKeyId,omitempty"`
 		RotationEnabled bool
 		Versions        map[string][]string `json:"VersionIdsToStages"`
-	}{ARN: sec.arn, Name: sec.name, CreatedDate: seconds(sec.created), RotationEnabled: sec.rotation, Versions: versions}
+	}{ARN: sec.arn, Name: sec.name, CreatedDate: seconds(sec.created), KmsKeyID: sec.key, RotationEnabled: sec.rotation, Versions: versions}
 	if !sec.deleted.IsZero() {
 		out.DeletedDate = seconds(sec.deleted)
 	}
 	return ok(out)
+}
+
+// SetKey says that a secret is encrypted with a key of the customer's: an id, an
+// alias or an ARN. "" is AWS's own key. The fake encrypts nothing.
+func (s *SecretsManager) SetKey(name, keyID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.must(name).key = keyID
+}
+
+// SetResourcePolicy gives a secret a policy of its own. The fake obeys none.
+func (s *SecretsManager) SetResourcePolicy(name, document string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.must(name).policy = document
+}
+
+func (s *SecretsManager) getResourcePolicy(req request) answer {
+	sec, a := s.lookup(req)
+	if sec == nil {
+		return a
+	}
+	return ok(struct {
+		ARN, Name      string
+		ResourcePolicy string `json:",omitempty"`
+	}{sec.arn, sec.name, sec.policy})
 }
 
 func (s *SecretsManager) createSecret(req request) answer {

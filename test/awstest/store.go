@@ -21,6 +21,8 @@ type secret struct {
 	created   time.Time
 	deleted   time.Time // when it was marked for deletion, zero otherwise
 	rotation  bool
+	key       string // of KMS
+	policy    string
 	versions  map[string]*version
 	stages    map[string]string // label to version id
 
