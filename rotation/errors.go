@@ -34,7 +34,8 @@ func (e *AccessError) Unwrap() error { return e.Err }
 // denied to, or the service's own words without the SDK's frame around them.
 func Explain(err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
+	_, explained := errors.AsType[*apiError](err)
+	if !ok || explained || isAccessError(err) {
 		return err
 	}
 	switch api.ErrorCode() {

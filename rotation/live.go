@@ -31,7 +31,7 @@ type liveRule struct {
 func (c Clients) readRule(ctx context.Context, bus, name string) (liveRule, error) {
 	out, err := c.Events.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &name, EventBusName: busParameter(bus)})
 	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
-		return liveRule{}, c.checkBus(ctx, bus)
+		return liveRule{}, c.CheckBus(ctx, bus)
 	}
 	if err != nil {
 		return liveRule{}, fmt.Errorf("read rule %q: %w", name, Explain(err))
@@ -71,9 +71,10 @@ func (c Clients) targetsOf(ctx context.Context, bus, name string) ([]types.Targe
 	}
 }
 
-// checkBus tells a rule that is not there from a bus that is not.
-func (c Clients) checkBus(ctx context.Context, bus string) error {
-	if bus == DefaultBus {
+// CheckBus looks an event bus up, by name or ARN; "" is the default one, which is
+// always there. A bus that does not exist is a [*NotFoundError].
+func (c Clients) CheckBus(ctx context.Context, bus string) error {
+	if bus == "" || isDefaultBus(bus) {
 		return nil
 	}
 	_, err := c.Events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &bus})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,9 +78,9 @@ func addMatcher(c *cobra.Command, m *event.Matcher, fallback string) {
 
 // wiring reads the flags. What stands behind them without a flag are secrets, so
 // that --secret A B means both, as lists do to the AWS CLI.
-func (w *wiringFlags) wiring(args []string) (rotation.Wiring, error) {
+func (w *wiringFlags) wiring(c *cobra.Command, args []string) (rotation.Wiring, error) {
 	if w.function == "" {
-		return rotation.Wiring{}, usageError{fmt.Errorf("--function is missing, want NAME, NAME:ALIAS, NAME:VERSION or an ARN")}
+		return rotation.Wiring{}, usageError{errors.New("--function is missing, want NAME, NAME:ALIAS, NAME:VERSION or an ARN")}
 	}
 	id, err := rotation.ParseFunctionID(w.function)
 	if err != nil {
@@ -87,10 +88,11 @@ func (w *wiringFlags) wiring(args []string) (rotation.Wiring, error) {
 	}
 	wiring := rotation.Wiring{Function: id, Bus: w.bus, Matcher: w.matcher}
 	for _, s := range append(slices.Clone(w.secrets), args...) {
-		if s = strings.TrimSpace(s); s == "" {
-			return wiring, usageError{fmt.Errorf("--secret is empty, want a name or an ARN")}
-		}
-		wiring.Secrets = append(wiring.Secrets, s)
+		wiring.Secrets = append(wiring.Secrets, strings.TrimSpace(s))
+	}
+	// An empty one is a variable of a script that is not set, not the wish for the default.
+	if c.Flags().Changed("secret") && len(w.secrets) == 0 || slices.Contains(wiring.Secrets, "") {
+		return wiring, usageError{errors.New("--secret is empty, want a name or an ARN")}
 	}
 	switch w.event {
 	case "":

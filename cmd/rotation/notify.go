@@ -20,8 +20,9 @@ func newNotify(a *awsFlags) *cobra.Command {
 		Long: `Publish the custom event that tells functions of a rotation, as a rotation
 function does after finishSecret. Functions that hold the secret fetch it anew.
 
-Needs events:PutEvents on the bus. With secretsmanager:DescribeSecret, a secret
-that does not exist is an error and not an event.`,
+Needs events:PutEvents on the bus. With secretsmanager:DescribeSecret and
+events:DescribeEventBus, a secret or a bus that does not exist is an error and
+not an event.`,
 		Example: `  rotation notify prod/db
   rotation notify prod/db --version-id EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE`,
 		Args: cobra.ExactArgs(1),
@@ -68,9 +69,15 @@ func notify(c *cobra.Command, clients rotation.Clients, n rotation.Notification,
 	return err
 }
 
-// check looks the secret up, if the caller may: a mistyped id would make an event
-// that no rule matches and nobody misses.
+// check looks the secret and the bus up, if the caller may: EventBridge takes an
+// event for a bus that does not exist, and no rule would match a mistyped id.
 func check(ctx context.Context, clients rotation.Clients, n rotation.Notification, c *cobra.Command) error {
+	if err := clients.CheckBus(ctx, n.Bus); err != nil {
+		if _, denied := errors.AsType[*rotation.AccessError](err); !denied {
+			return err
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "note: the bus was not looked up: %v\n", err)
+	}
 	stages, err := clients.StagesOf(ctx, n.SecretID, n.VersionID)
 	if _, denied := errors.AsType[*rotation.AccessError](err); denied {
 		fmt.Fprintf(c.ErrOrStderr(), "note: the secret was not looked up: %v\n", err)

@@ -30,7 +30,7 @@ and AddPermission; secretsmanager:DescribeSecret.`,
   rotation setup --function orders --secret prod/db --output cloudformation`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			wiring, err := w.wiring(args)
+			wiring, err := w.wiring(c, args)
 			if err == nil {
 				err = out.check()
 			}
@@ -78,7 +78,7 @@ lambda:GetFunctionConfiguration, GetPolicy and RemovePermission.`,
   rotation teardown --function orders --event custom --dry-run`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			wiring, err := w.wiring(args)
+			wiring, err := w.wiring(c, args)
 			if err == nil {
 				err = out.check()
 			}

@@ -71,4 +71,3 @@ func within(bottom float64, lower string, top float64, upper string) matcher {
 			(v.number < top || v.number == top && upper == "<=")
 	}
 }
-

@@ -47,7 +47,7 @@ func float(text string) (float64, bool) {
 
 // decimal takes a number apart so that the same value has the same parts: its
 // digits without zeros at the ends, and the power of ten of the last digit. Zero
-// has no digits, and no sign.
+// has no digits. The sign is left out.
 func decimal(text string) (digits string, exponent int, ok bool) {
 	mantissa, power, hasPower := strings.Cut(strings.ToLower(text), "e")
 	if hasPower {
@@ -56,18 +56,13 @@ func decimal(text string) (digits string, exponent int, ok bool) {
 			return "", 0, false
 		}
 	}
-	mantissa, negative := strings.CutPrefix(mantissa, "-")
-	whole, fraction, _ := strings.Cut(mantissa, ".")
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(mantissa, "-"), ".")
 	digits = whole + fraction
 	exponent -= len(fraction)
 	trimmed := strings.TrimRight(digits, "0")
 	exponent += len(digits) - len(trimmed)
-	digits = strings.TrimLeft(trimmed, "0")
-	switch {
-	case digits == "":
-		return "", 0, true
-	case negative:
-		digits = "-" + digits
+	if digits = strings.TrimLeft(trimmed, "0"); digits == "" {
+		exponent = 0
 	}
 	return digits, exponent, true
 }

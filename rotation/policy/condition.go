@@ -84,7 +84,7 @@ func newCondition(name, key string, texts []scalar, variables bool) (condition, 
 	base, c.ifExists = strings.CutSuffix(base, "ifexists")
 	op, ok := operators[base]
 	if !ok || op.null && c.ifExists {
-		return c, fmt.Errorf("Condition has the unknown operator %q", name)
+		return c, fmt.Errorf("unknown operator %q in Condition", name)
 	}
 	op.syntax.variables = op.syntax.variables && variables
 	c.op = op
@@ -109,14 +109,7 @@ func (c condition) holds(in *values) verdict {
 	case state == absent:
 		return certain(c.holdsWithoutKey())
 	}
-	v := certain(false)
-	for _, p := range c.values {
-		v = v.or(p.matches(got, in, c.op.match))
-	}
-	if c.op.negated {
-		return v.not()
-	}
-	return v
+	return matchAny(c.values, got, in, c.op.match, c.op.negated)
 }
 
 func (c condition) holdsWithoutKey() bool {

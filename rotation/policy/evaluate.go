@@ -69,7 +69,9 @@ func (d Decision) String() string {
 
 // Evaluate decides by all documents together, as one account does: a statement
 // that denies wins, else one that allows. A statement without a principal, from an
-// identity policy, is taken to belong to the one of r. Nil documents are skipped.
+// identity policy, is taken to belong to the one of r. A resource policy that names
+// the account of both leaves it to the identity policies there, and allows nothing
+// by itself. Nil documents are skipped.
 func Evaluate(docs []*Document, r Request) Decision {
 	in := newValues(r)
 	result := Decision{Document: -1, Statement: -1}
@@ -112,7 +114,11 @@ func Evaluate(docs []*Document, r Request) Decision {
 }
 
 func (s statement) applies(r Request, in *values) verdict {
-	v := s.principals.matches(r.Principal)
+	who := s.principals
+	if !s.deny && in.sameAccount {
+		who = who.withoutAccounts()
+	}
+	v := who.matches(r.Principal)
 	v = v.and(s.actions.matches(strings.ToLower(r.Action), in))
 	if s.resources.patterns != nil {
 		v = v.and(s.resources.matches(r.Resource, in))
@@ -124,12 +130,5 @@ func (s statement) applies(r Request, in *values) verdict {
 }
 
 func (s set) matches(text string, in *values) verdict {
-	v := certain(false)
-	for _, p := range s.patterns {
-		v = v.or(p.matches(text, in, glob))
-	}
-	if s.except {
-		return v.not()
-	}
-	return v
+	return matchAny(s.patterns, text, in, glob, s.except)
 }

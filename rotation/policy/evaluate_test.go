@@ -87,13 +87,23 @@ func TestActionsAndResources(t *testing.T) {
 		{`"Action":"*","Resource":"arn:aws:secretsmanager:us-east-1:123456789012?secret:*"`, policy.NotAllowed},
 		{`"Action":"*","NotResource":"arn:aws:secretsmanager:*:*:secret:prod/*"`, policy.NotAllowed},
 		{`"Action":"*","NotResource":["arn:aws:s3:::*","arn:aws:secretsmanager:*:*:secret:dev/*"]`, policy.Allowed},
-		{`"Action":"*","Resource":"arn:aws:secretsmanager:us-east-1:${aws:PrincipalAccount}:secret:prod/*"`, policy.Allowed},
+		{`"Action":"*","Resource":"arn:aws:secretsmanager:us-east-1:${aws:PrincipalAccount}:secret:prod/*"`, policy.NotAllowed}, // only after the fifth colon
+		{`"Action":"*","Resource":"arn:aws:secretsmanager:us-east-1:*:secret:${aws:PrincipalServiceName, 'prod'}/*"`, policy.Unknown},
+		{`"Action":"*","Resource":"arn:aws:secretsmanager:us-east-1:*:secret:${aws:username}/*"`, policy.NotAllowed},
+		{`"Action":"*","Resource":"arn:aws:secretsmanager:us-east-1:*:secret:${aws:username, 'prod'}/*"`, policy.Allowed},
+		{`"Action":"*","NotResource":"arn:aws:secretsmanager:us-east-1:*:secret:${aws:username, 'dev'}/*"`, policy.Allowed},
+		{`"Action":"*","NotResource":["arn:aws:s3:::*","arn:aws:secretsmanager:us-east-1:*:secret:${aws:username}/*"]`, policy.NotAllowed},
 		{`"Action":"*","Resource":"arn:aws:secretsmanager:us-east-1:*:secret:${aws:PrincipalTag/stage}/*"`, policy.Unknown},
+		{`"Action":"*","Resource":"arn:aws:s3:::${aws:PrincipalTag/stage}/*"`, policy.NotAllowed}, // whatever the stage
+		{`"Action":"*","NotResource":"arn:aws:s3:::${aws:PrincipalTag/stage}/*"`, policy.Allowed},
+		{`"Action":"*","NotResource":"arn:aws:s3:::${aws:username}/*"`, policy.Allowed},
 		{`"Action":"*"`, policy.Allowed},
 	}
 	for _, tt := range tests {
 		d := parse(t, `{"Effect":"Allow",`+tt.statement+`}`)
-		if got := policy.Evaluate([]*policy.Document{d}, read); got.Outcome != tt.want {
+		r := read
+		r.Absent = []string{"aws:username"}
+		if got := policy.Evaluate([]*policy.Document{d}, r); got.Outcome != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.statement, got, tt.want)
 		}
 	}
@@ -137,9 +147,36 @@ func TestPrincipals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		d := parse(t, `{"Effect":"Allow","Action":"*","Resource":"*",`+tt.principals+`}`)
-		r := policy.Request{Principal: tt.principal, Action: "a:b", Resource: secret}
+		r := policy.Request{Principal: tt.principal, Action: "a:b", Resource: "arn:aws:s3:::bucket"}
 		if got := policy.Evaluate([]*policy.Document{d}, r); got.Outcome != tt.want {
 			t.Errorf("%s for %s: got %v, want %v", tt.principals, tt.principal, got, tt.want)
+		}
+	}
+}
+
+// Within an account, naming it leaves the decision to the identity policies; from
+// another account it is half of what is needed, the half of the resource's side.
+func TestAccountAsPrincipal(t *testing.T) {
+	const other = "arn:aws:secretsmanager:us-east-1:210987654321:secret:prod/db-AbCdEf"
+	tests := []struct {
+		effect, principals, resource string
+		want                         policy.Outcome
+	}{
+		{"Allow", `"Principal":{"AWS":"123456789012"}`, secret, policy.NotAllowed},
+		{"Allow", `"Principal":{"AWS":"arn:aws:iam::123456789012:root"}`, secret, policy.NotAllowed},
+		{"Allow", `"Principal":{"AWS":["123456789012","` + role + `"]}`, secret, policy.Allowed},
+		{"Allow", `"Principal":{"AWS":["123456789012","*"]}`, secret, policy.Allowed},
+		{"Allow", `"Principal":{"AWS":["123456789012","` + session + `"]}`, secret, policy.Unknown},
+		{"Allow", `"Principal":{"AWS":"123456789012"}`, other, policy.Allowed},
+		{"Allow", `"NotPrincipal":{"AWS":"210987654321"}`, secret, policy.Allowed},
+		{"Deny", `"Principal":{"AWS":"123456789012"}`, secret, policy.Denied},
+	}
+	for _, tt := range tests {
+		d := parse(t, `{"Effect":"`+tt.effect+`","Action":"*","Resource":"*",`+tt.principals+`}`)
+		r := read
+		r.Resource = tt.resource
+		if got := policy.Evaluate([]*policy.Document{d}, r); got.Outcome != tt.want {
+			t.Errorf("%s %s on %s: got %v, want %v", tt.effect, tt.principals, tt.resource, got, tt.want)
 		}
 	}
 }
@@ -160,32 +197,38 @@ func TestDecisions(t *testing.T) {
 	}{
 		{"nothing", nil, policy.Decision{Document: -1, Statement: -1}, "not allowed"},
 		{
-			"allowed", [][]string{{otherDeny}, {otherDeny, allow, mayAllow}},
+			"allowed",
+			[][]string{{otherDeny}, {otherDeny, allow, mayAllow}},
 			policy.Decision{Outcome: policy.Allowed, Document: 1, Statement: 1, Sid: "allow"},
 			`allowed, by statement "allow" of policy 1`,
 		},
 		{
-			"the first of several", [][]string{{allow}, {otherDeny, allow}},
+			"the first of several",
+			[][]string{{allow}, {otherDeny, allow}},
 			policy.Decision{Outcome: policy.Allowed, Sid: "allow"},
 			`allowed, by statement "allow" of policy 0`,
 		},
 		{
-			"deny wins", [][]string{{allow}, {allow, deny}, {mayDeny}},
+			"deny wins",
+			[][]string{{allow}, {allow, deny}, {mayDeny}},
 			policy.Decision{Outcome: policy.Denied, Document: 1, Statement: 1, Sid: "deny"},
 			`denied, by statement "deny" of policy 1`,
 		},
 		{
-			"a deny that depends", [][]string{{mayDeny, allow}},
+			"a deny that depends",
+			[][]string{{mayDeny, allow}},
 			policy.Decision{Outcome: policy.Unknown, Unknown: []string{"aws:SourceVpce"}},
 			"undecided without aws:SourceVpce, by statement 0 of policy 0",
 		},
 		{
-			"an allow that depends", [][]string{{otherDeny, mayAllow}},
+			"an allow that depends",
+			[][]string{{otherDeny, mayAllow}},
 			policy.Decision{Outcome: policy.Unknown, Statement: 1, Sid: "mayAllow", Unknown: []string{"Aws:SourceVpc", "aws:RequestTag/a"}},
 			`undecided without Aws:SourceVpc, aws:RequestTag/a, by statement "mayAllow" of policy 0`,
 		},
 		{
-			"both depend", [][]string{{mayDeny, mayAllow}},
+			"both depend",
+			[][]string{{mayDeny, mayAllow}},
 			policy.Decision{Outcome: policy.Unknown, Statement: 1, Sid: "mayAllow", Unknown: []string{"Aws:SourceVpc", "aws:RequestTag/a", "aws:SourceVpce"}},
 			`undecided without Aws:SourceVpc, aws:RequestTag/a, aws:SourceVpce, by statement "mayAllow" of policy 0`,
 		},

@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -81,10 +82,18 @@ func compileAction(text string) pattern {
 }
 
 // compileResource: a wildcard stays within its segment of the ARN; only an
-// asterisk at the end of a segment matches beyond the colon.
+// asterisk at the end of a segment matches beyond the colon. Variables stand only
+// after the fifth colon.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 func compileResource(text string, variables bool) pattern {
-	p := compile(text, syntax{wildcards: true, variables: variables})
+	resource := text
+	if parts := strings.SplitN(text, ":", 6); len(parts) == 6 {
+		resource = parts[5]
+	}
+	p := compile(strings.TrimSuffix(text, resource), syntax{wildcards: true})
+	rest := compile(resource, syntax{wildcards: true, variables: variables})
+	p.glyphs, p.variables = append(p.glyphs, rest.glyphs...), rest.variables
 	for i, g := range p.glyphs {
 		last := i == len(p.glyphs)-1 || p.glyphs[i+1] == ':'
 		switch {
@@ -97,9 +106,9 @@ func compileResource(text string, variables bool) pattern {
 	return p
 }
 
-// resolve puts the values of the variables in, as plain characters. A variable
-// that the request certainly has no value for makes the pattern match nothing.
-func (p pattern) resolve(c *values) ([]rune, verdict) {
+// resolve puts the values of the variables in, as plain characters. The verdict is
+// whether all have one; in place of one that has none stands anyRun.
+func (p pattern) resolve(in *values) ([]rune, verdict) {
 	if p.variables == nil {
 		return p.glyphs, certain(true)
 	}
@@ -111,27 +120,60 @@ func (p pattern) resolve(c *values) ([]rune, verdict) {
 			continue
 		}
 		wanted := p.variables[firstVariable-g]
-		value, state := c.lookup(wanted.key)
-		switch {
-		case state == unknown:
-			v = v.and(undecided(wanted.key))
+		switch value, state := in.lookup(wanted.key); {
+		case state == present:
+			glyphs = append(glyphs, []rune(value)...)
 		case state == absent && wanted.hasFallback:
-			value = wanted.fallback
+			glyphs = append(glyphs, []rune(wanted.fallback)...)
 		case state == absent:
 			v = v.and(certain(false))
+			glyphs = append(glyphs, anyRun)
+		default:
+			v = v.and(undecided(wanted.key))
+			glyphs = append(glyphs, anyRun)
 		}
-		glyphs = append(glyphs, []rune(value)...)
 	}
 	return glyphs, v
 }
 
-// matches is the verdict on a text, by way of f.
-func (p pattern) matches(text string, c *values, f func(glyphs []rune, text string) bool) verdict {
-	glyphs, v := p.resolve(c)
-	if v.is != yes {
-		return v
+// matchAny is the verdict on a text that one of the patterns must match, or, negated,
+// none. There a variable without a value must not stand for everything else: IAM
+// takes the statement for invalid.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+func matchAny(patterns []pattern, text string, in *values, match func(glyphs []rune, text string) bool, negated bool) verdict {
+	v, all := certain(false), certain(true)
+	for _, p := range patterns {
+		glyphs, resolved := p.resolve(in)
+		switch {
+		case resolved.is == yes:
+			v = v.or(certain(match(glyphs, text)))
+		case mayMatch(glyphs, text):
+			v, all = v.or(resolved), all.and(resolved)
+		}
 	}
-	return certain(f(glyphs, text))
+	if negated {
+		return v.not().and(all)
+	}
+	return v
+}
+
+// mayMatch reports whether there are values for the variables, now anyRun, with
+// which an operator could take the text for a match, the ones without regard to case
+// too.
+func mayMatch(glyphs []rune, text string) bool {
+	folded := make([]rune, len(glyphs))
+	for i, g := range glyphs {
+		folded[i] = fold(g)
+	}
+	return glob(folded, strings.Map(fold, text))
+}
+
+// fold makes characters that differ in case alone the same.
+func fold(r rune) rune {
+	if r < 0 {
+		return r
+	}
+	return unicode.ToLower(unicode.ToUpper(r))
 }
 
 // glob reports whether the text matches. It follows all ways to match at once, so

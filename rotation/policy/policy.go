@@ -149,7 +149,7 @@ func (r rawStatement) compile(variables bool) (statement, error) {
 	s := statement{sid: r.Sid, deny: r.Effect == "Deny"}
 	var errs []error
 	if r.Effect != "Allow" && r.Effect != "Deny" {
-		errs = append(errs, fmt.Errorf("Effect is %q, want Allow or Deny", r.Effect))
+		errs = append(errs, fmt.Errorf("got the Effect %q, want Allow or Deny", r.Effect))
 	}
 	if r.Principal != nil && r.NotPrincipal != nil {
 		errs = append(errs, errors.New("got both Principal and NotPrincipal"))

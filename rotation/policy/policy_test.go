@@ -41,7 +41,7 @@ func TestParseErrors(t *testing.T) {
 		{`[]`, "cannot unmarshal array"},
 		{`{"Version":"2020-01-01"}`, `Version is "2020-01-01", want 2012-10-17 or 2008-10-17`},
 		{`{"Statements":[]}`, `unknown field "Statements"`},
-		{`{"Statement":{"Sid":"x","Effect":"allow","Action":"a","Resource":"*"}}`, `statement "x": Effect is "allow", want Allow or Deny`},
+		{`{"Statement":{"Sid":"x","Effect":"allow","Action":"a","Resource":"*"}}`, `statement "x": got the Effect "allow", want Allow or Deny`},
 		{`{"Statement":[{"Effect":"Allow","Action":"a"},{"Effect":"Allow","Resource":"*"}]}`, "statement 1: got neither Action nor NotAction"},
 		{`{"Statement":{"Effect":"Allow","Action":"a","NotAction":"b"}}`, "got both Action and NotAction"},
 		{`{"Statement":{"Effect":"Allow","Action":"a","Resource":"*","NotResource":"*"}}`, "got both Resource and NotResource"},
@@ -52,7 +52,7 @@ func TestParseErrors(t *testing.T) {
 		{`{"Statement":{"Effect":"Allow","Action":"a","NotResource":[]}}`, "Resource is an empty list"},
 		{`{"Statement":{"Effect":"Allow","Action":7}}`, "cannot unmarshal number"},
 		{`{"Statement":{"Effect":"Allow","Action":"a","NotCondition":{}}}`, `unknown field "NotCondition"`},
-		{`{"Statement":{"Effect":"Allow","Action":"a","Principal":"123456789012"}}`, `Principal is "123456789012", want "*" or an object`},
+		{`{"Statement":{"Effect":"Allow","Action":"a","Principal":"123456789012"}}`, `got the Principal "123456789012", want "*" or an object`},
 		{`{"Statement":{"Effect":"Allow","Action":"a","Principal":{"Aws:":"*"}}}`, `unknown field "Aws:"`},
 		{`{"Statement":{"Effect":"Allow","Action":"a","Condition":{"StringIs":{"a:b":"c"}}}}`, `unknown operator "StringIs"`},
 		{`{"Statement":{"Effect":"Allow","Action":"a","Condition":{"NullIfExists":{"a:b":"true"}}}}`, `unknown operator "NullIfExists"`},
@@ -70,7 +70,7 @@ func TestParseErrors(t *testing.T) {
 
 func TestParseReportsEveryStatement(t *testing.T) {
 	_, err := policy.Parse([]byte(`{"Statement":[{"Effect":"Allow"},{"Sid":"ok","Effect":"Allow","Action":"a"},{"Sid":"two","Action":"a","Condition":{"X":{"a":"b"}}}]}`))
-	for _, want := range []string{"statement 0: got neither", `statement "two": Effect is ""`, `unknown operator "X"`} {
+	for _, want := range []string{"statement 0: got neither", `statement "two": got the Effect ""`, `unknown operator "X"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}

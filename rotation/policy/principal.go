@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -18,14 +19,14 @@ type principals struct {
 func (p *principals) UnmarshalJSON(b []byte) error {
 	if b[0] == '"' {
 		if string(b) != `"*"` {
-			return fmt.Errorf("Principal is %s, want \"*\" or an object", b)
+			return fmt.Errorf("got the Principal %s, want \"*\" or an object", b)
 		}
 		p.everyone = true
 		return nil
 	}
 	var raw struct{ AWS, Service, Federated, CanonicalUser list[string] }
 	if err := decode(b, &raw); err != nil {
-		return fmt.Errorf("Principal: %w", err)
+		return fmt.Errorf("in Principal: %w", err)
 	}
 	for _, id := range raw.AWS {
 		if id == "*" {
@@ -55,6 +56,18 @@ func (p *principals) matches(principal string) verdict {
 		return v.not()
 	}
 	return v
+}
+
+// withoutAccounts is p less the accounts that it names.
+func (p *principals) withoutAccounts() *principals {
+	if p == nil || p.except {
+		return p
+	}
+	q := *p
+	q.aws = slices.DeleteFunc(slices.Clone(p.aws), func(id string) bool {
+		return isAccount(id) || strings.HasSuffix(id, ":root")
+	})
+	return &q
 }
 
 // matchesAWS tells whether the id that a policy names stands for the principal: an

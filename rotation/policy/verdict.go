@@ -53,6 +53,8 @@ func union(a, b []string) []string {
 type values struct {
 	known  map[string]string // by lower-case key
 	absent []pattern         // of lower-case keys
+
+	sameAccount bool // of the principal and the resource
 }
 
 type state int8
@@ -88,13 +90,13 @@ func newValues(r Request) *values {
 			c.known[key] = value
 		}
 	}
-	if a, ok := parseARN(r.Resource); ok {
-		imply("aws:resourceaccount", a.account)
-	}
+	resource, _ := parseARN(r.Resource)
+	imply("aws:resourceaccount", resource.account)
 	for _, k := range r.Absent {
 		c.absent = append(c.absent, compileAction(k))
 	}
 	if a, ok := parseARN(r.Principal); ok {
+		c.sameAccount = a.account != "" && a.account == resource.account
 		imply("aws:principalaccount", a.account)
 		imply("aws:principalisawsservice", "false")
 		if a.service == "iam" { // the ARN of a session has lost the path of its role

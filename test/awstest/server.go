@@ -35,6 +35,7 @@ type SecretsManager struct {
 	released chan struct{} // closed to let hanging calls go on
 	expired  map[string]bool
 	hook     func(http.ResponseWriter, Call) bool
+	moves    labelMoves
 }
 
 // Option changes what [New] makes.
@@ -201,6 +202,7 @@ func (s *SecretsManager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // perform does what the call asks for; malformed is why its body could not be read.
 func (s *SecretsManager) perform(call *Call, req request, malformed error) answer {
+	defer s.announce()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	op := operations[call.Op]

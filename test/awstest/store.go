@@ -70,6 +70,7 @@ func (s *SecretsManager) PutStaged(name, value, stage string) (versionID string)
 }
 
 func (s *SecretsManager) put(name string, v *version, stage string) (arn, versionID string) {
+	defer s.announce()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sec := s.secrets[name]
@@ -85,6 +86,7 @@ func (s *SecretsManager) put(name string, v *version, stage string) (arn, versio
 // Promote makes a version current, as the last step of a rotation does: the
 // version that was current becomes AWSPREVIOUS, and AWSPENDING goes away.
 func (s *SecretsManager) Promote(name, versionID string) {
+	defer s.announce()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sec := s.must(name)
@@ -151,7 +153,7 @@ func (s *SecretsManager) SetLag(l Lag) {
 func (s *SecretsManager) create(name string) *secret {
 	sec := &secret{
 		name:     name,
-		arn:      fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-%s", s.region, s.account, name, rand.Text()[:6]),
+		arn:      Place{Account: s.account, Region: s.region}.orDefault().arn("secretsmanager", "secret:"+name+"-"+rand.Text()[:6]),
 		created:  time.Now(),
 		versions: make(map[string]*version),
 		stages:   make(map[string]string),
@@ -183,6 +185,7 @@ func (s *SecretsManager) move(sec *secret, stage, versionID string) {
 		delete(sec.stages, previous)
 	}
 	sec.stages[stage] = versionID
+	s.labelUpdated(sec, stage, versionID)
 }
 
 // seen returns the labels as the next read sees them.
