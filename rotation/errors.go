@@ -100,17 +100,3 @@ func isAccessError(err error) bool {
 	_, ok := errors.AsType[*AccessError](err)
 	return ok
 }
-
-// isCode reports whether a service answered with one of these error codes.
-func isCode(err error, codes ...string) bool {
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return false
-	}
-	for _, code := range codes {
-		if api.ErrorCode() == code {
-			return true
-		}
-	}
-	return false
-}

@@ -43,9 +43,17 @@ func TestFunctionIDs(t *testing.T) {
 func TestRuleNames(t *testing.T) {
 	long := strings.Repeat("f", 64)
 	functions := []FunctionID{
-		{Name: "orders"}, {Name: "orders", Qualifier: "live"}, {Name: "orders-live"}, {Name: "orders-native"},
-		{Name: "orders", Qualifier: "native"}, {Name: "orders-native", Qualifier: "2"},
-		{Name: long}, {Name: long, Qualifier: "live"}, {Name: long[:63] + "g"}, {Name: long[:40]}, {Name: long[:50]},
+		{Name: "orders"},
+		{Name: "orders", Qualifier: "live"},
+		{Name: "orders-live"},
+		{Name: "orders-native"},
+		{Name: "orders", Qualifier: "native"},
+		{Name: "orders-native", Qualifier: "2"},
+		{Name: long},
+		{Name: long, Qualifier: "live"},
+		{Name: long[:63] + "g"},
+		{Name: long[:40]},
+		{Name: long[:50]},
 	}
 	valid := regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
 	validID := regexp.MustCompile(`^[a-zA-Z0-9-_]{1,100}$`)

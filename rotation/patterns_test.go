@@ -108,8 +108,11 @@ func TestWhatWouldMatchNothing(t *testing.T) {
 		}
 	}
 	for _, w := range []Wiring{
-		{Function: id}, {Function: id, Bus: "default"}, {Function: id, Bus: "arn:aws:events:eu-west-1:111122223333:event-bus/default"},
-		{Function: id, Bus: "mine", Events: []Event{Native, Custom}}, {Function: id, Bus: "mine", Events: []Event{Custom}},
+		{Function: id},
+		{Function: id, Bus: "default"},
+		{Function: id, Bus: "arn:aws:events:eu-west-1:111122223333:event-bus/default"},
+		{Function: id, Bus: "mine", Events: []Event{Native, Custom}},
+		{Function: id, Bus: "mine", Events: []Event{Custom}},
 	} {
 		if err := w.check(); err != nil {
 			t.Errorf("%+v: %v", w, err)

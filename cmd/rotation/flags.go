@@ -76,6 +76,20 @@ func addMatcher(c *cobra.Command, m *event.Matcher, fallback string) {
 	c.Flags().StringVar(&m.DetailKey, "detail-key", "", "key of the secret's id in its detail (default: "+fallback+event.DefaultDetailKey+")")
 }
 
+// begin is what every command on a function does first: nothing is asked of AWS
+// before the whole command line makes sense.
+func (w *wiringFlags) begin(c *cobra.Command, a *awsFlags, out *output, args []string) (rotation.Wiring, rotation.Clients, error) {
+	wiring, err := w.wiring(c, args)
+	if err == nil {
+		err = out.check()
+	}
+	if err != nil {
+		return wiring, rotation.Clients{}, err
+	}
+	clients, err := a.clients(c.Context(), wiring.Function.Region)
+	return wiring, clients, err
+}
+
 // wiring reads the flags. What stands behind them without a flag are secrets, so
 // that --secret A B means both, as lists do to the AWS CLI.
 func (w *wiringFlags) wiring(c *cobra.Command, args []string) (rotation.Wiring, error) {

@@ -30,14 +30,7 @@ and AddPermission; secretsmanager:DescribeSecret.`,
   rotation setup --function orders --secret prod/db --output cloudformation`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			wiring, err := w.wiring(c, args)
-			if err == nil {
-				err = out.check()
-			}
-			if err != nil {
-				return err
-			}
-			clients, err := a.clients(c.Context(), wiring.Function.Region)
+			wiring, clients, err := w.begin(c, a, &out, args)
 			if err != nil {
 				return err
 			}
@@ -78,14 +71,7 @@ lambda:GetFunctionConfiguration, GetPolicy and RemovePermission.`,
   rotation teardown --function orders --event custom --dry-run`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			wiring, err := w.wiring(c, args)
-			if err == nil {
-				err = out.check()
-			}
-			if err != nil {
-				return err
-			}
-			clients, err := a.clients(c.Context(), wiring.Function.Region)
+			wiring, clients, err := w.begin(c, a, &out, args)
 			if err != nil {
 				return err
 			}

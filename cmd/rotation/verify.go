@@ -35,14 +35,7 @@ iam:SimulatePrincipalPolicy. With --send: lambda:InvokeFunction, events:PutEvent
   rotation verify --function orders:live --secret prod/db --send`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			wiring, err := w.wiring(c, args)
-			if err == nil {
-				err = out.check()
-			}
-			if err != nil {
-				return err
-			}
-			clients, err := a.clients(c.Context(), wiring.Function.Region)
+			wiring, clients, err := w.begin(c, a, &out, args)
 			if err != nil {
 				return err
 			}

@@ -62,39 +62,59 @@ func TestFaultsOfTheFunction(t *testing.T) {
 		detail, mend string
 		plant        func(w *world)
 	}{
-		{"no concurrency", rotation.CheckFunction, rotation.Failed, "throttled", "aws lambda delete-function-concurrency --function-name orders",
-			func(w *world) { w.lambda.SetConcurrency("orders", 0) }},
-		{"failed update", rotation.CheckFunction, rotation.Failed, "last update failed", "aws lambda get-function-configuration",
+		{
+			"no concurrency", rotation.CheckFunction, rotation.Failed, "throttled", "aws lambda delete-function-concurrency --function-name orders",
+			func(w *world) { w.lambda.SetConcurrency("orders", 0) },
+		},
+		{
+			"failed update", rotation.CheckFunction, rotation.Failed, "last update failed", "aws lambda get-function-configuration",
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.LastUpdateStatus = "Failed" })
-			}},
-		{"failed state", rotation.CheckFunction, rotation.Failed, "its state is Failed", "aws lambda wait",
-			func(w *world) { w.lambda.Configure("orders", func(f *awstest.Function) { f.State = "Failed" }) }},
-		{"no layer", rotation.CheckLayer, rotation.Failed, "it has no layer", "--layers LAYER_VERSION_ARN",
-			func(w *world) { w.lambda.Configure("orders", func(f *awstest.Function) { f.Layers = nil }) }},
-		{"another layer", rotation.CheckLayer, rotation.Failed, "its layers are", ":layer:other:1 LAYER_VERSION_ARN",
+			},
+		},
+		{
+			"failed state", rotation.CheckFunction, rotation.Failed, "its state is Failed", "aws lambda wait",
+			func(w *world) { w.lambda.Configure("orders", func(f *awstest.Function) { f.State = "Failed" }) },
+		},
+		{
+			"no layer", rotation.CheckLayer, rotation.Failed, "it has no layer", "--layers LAYER_VERSION_ARN",
+			func(w *world) { w.lambda.Configure("orders", func(f *awstest.Function) { f.Layers = nil }) },
+		},
+		{
+			"another layer", rotation.CheckLayer, rotation.Failed, "its layers are", ":layer:other:1 LAYER_VERSION_ARN",
 			func(w *world) {
 				other := w.lambda.PutLayer("other", nil, "")
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Layers = []string{other} })
-			}},
-		{"wrong architecture", rotation.CheckArchitecture, rotation.Failed, "the layer is for x86_64, the function is arm64", "LAYER_VERSION_ARN_FOR_arm64",
+			},
+		},
+		{
+			"wrong architecture", rotation.CheckArchitecture, rotation.Failed, "the layer is for x86_64, the function is arm64", "LAYER_VERSION_ARN_FOR_arm64",
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Architectures = []string{"arm64"} })
-			}},
-		{"other secret", rotation.CheckVariable, rotation.Failed, "SECRET names prod/other", `"prod/other,prod/db"`,
+			},
+		},
+		{
+			"other secret", rotation.CheckVariable, rotation.Failed, "SECRET names prod/other", `"prod/other,prod/db"`,
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Env = map[string]string{"SECRET": "prod/other"} })
-			}},
-		{"other variable", rotation.CheckVariable, rotation.Failed, "MINE is not set", `.Variables["MINE"]="prod/db"`,
+			},
+		},
+		{
+			"other variable", rotation.CheckVariable, rotation.Failed, "MINE is not set", `.Variables["MINE"]="prod/db"`,
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Env = map[string]string{"SECRET": "prod/db", "SECRETS_KEY": "MINE"} })
-			}},
-		{"not readable", rotation.CheckAccess, rotation.Failed, "no policy allows role", "aws iam put-role-policy --role-name app",
-			func(w *world) { w.iam.PutRolePolicy("app", "read", `{"Version":"2012-10-17","Statement":[]}`) }},
-		{"denied", rotation.CheckAccess, rotation.Failed, "a policy denies role", "aws iam simulate-principal-policy",
+			},
+		},
+		{
+			"not readable", rotation.CheckAccess, rotation.Failed, "no policy allows role", "aws iam put-role-policy --role-name app",
+			func(w *world) { w.iam.PutRolePolicy("app", "read", `{"Version":"2012-10-17","Statement":[]}`) },
+		},
+		{
+			"denied", rotation.CheckAccess, rotation.Failed, "a policy denies role", "aws iam simulate-principal-policy",
 			func(w *world) {
 				w.iam.PutRolePolicy("app", "no", `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"secretsmanager:*","Resource":"*"}}`)
-			}},
+			},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
