@@ -122,8 +122,12 @@ func (r *report) simulate(ctx context.Context, role, action, resource string) (p
 	case iamtypes.PolicyEvaluationDecisionTypeExplicitDeny:
 		d.Outcome = policy.Denied
 	default:
-		if len(result.MissingContextValues) > 0 {
-			d.Outcome, d.Unknown = policy.Unknown, result.MissingContextValues
+		missing := result.MissingContextValues
+		for _, r := range result.ResourceSpecificResults { // with them, the list above is empty
+			missing = append(missing, r.MissingContextValues...)
+		}
+		if len(missing) > 0 {
+			d.Outcome, d.Unknown = policy.Unknown, missing
 		}
 	}
 	return d, nil

@@ -169,6 +169,7 @@ func TestAccountAsPrincipal(t *testing.T) {
 		{"Allow", `"Principal":{"AWS":["123456789012","` + session + `"]}`, secret, policy.Unknown},
 		{"Allow", `"Principal":{"AWS":"123456789012"}`, other, policy.Allowed},
 		{"Allow", `"NotPrincipal":{"AWS":"210987654321"}`, secret, policy.Allowed},
+		{"Allow", `"NotPrincipal":{"AWS":"123456789012"}`, secret, policy.NotAllowed},
 		{"Deny", `"Principal":{"AWS":"123456789012"}`, secret, policy.Denied},
 	}
 	for _, tt := range tests {

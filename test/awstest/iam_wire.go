@@ -81,9 +81,7 @@ func (i *IAM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.answered(call, failure.status)
 		return
 	}
-	i.mu.Lock()
-	result, failure := op.run(i, req)
-	i.mu.Unlock()
+	result, failure := i.perform(op, req)
 	if failure != nil {
 		failure.write(w, op.service)
 		i.answered(call, failure.status)
@@ -92,6 +90,12 @@ func (i *IAM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeXML(w, http.StatusOK, name+"Response", op.service, element{name + "Result", result},
 		element{"ResponseMetadata", struct{ RequestID string }{newUUID()}})
 	i.answered(call, http.StatusOK)
+}
+
+func (i *IAM) perform(op iamOperation, req iamRequest) (any, *iamError) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return op.run(i, req)
 }
 
 func (e *iamError) write(w http.ResponseWriter, service string) {
