@@ -24,13 +24,13 @@ const (
 // where it has a key of the customer's.
 func (r *report) access(ctx context.Context, s Secret) {
 	role := aws.ToString(r.function.config.Role)
-	d, err := r.decide(ctx, role, readAction, s.ARN)
+	d, err := r.decide(ctx, role, readAction, s.ARN, nil)
 	if err == nil && d.Outcome != policy.Allowed {
 		d = r.byResourcePolicy(ctx, role, s, d)
 	}
 	r.decided(CheckAccess, readAction, s.ID, s.ARN, role, d, err)
 	if key := r.customerKey(s); key != "" {
-		d, err := r.decide(ctx, role, decryptAction, key)
+		d, err := r.decide(ctx, role, decryptAction, key, r.decryption(s))
 		r.decided(CheckKey, decryptAction, s.ID, key, role, d, err)
 	}
 }
@@ -48,6 +48,19 @@ func (r *report) customerKey(s Secret) string {
 		return r.kmsARN(s.KeyID)
 	}
 	return r.kmsARN("key/" + s.KeyID)
+}
+
+// decryption is what Secrets Manager tells KMS when it decrypts s for a reader.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+func (r *report) decryption(s Secret) map[string]string {
+	domain := "amazonaws.com"
+	if r.function.Partition == "aws-cn" {
+		domain += ".cn"
+	}
+	return map[string]string{
+		"kms:ViaService":                  "secretsmanager." + r.function.Region + "." + domain,
+		"kms:EncryptionContext:SecretARN": s.ARN,
+	}
 }
 
 func (r *report) kmsARN(resource string) string {
@@ -86,9 +99,9 @@ func roleName(role string) string { return role[strings.LastIndex(role, "/")+1:]
 
 // decide asks IAM, or, where the caller may not have it simulated, reads the role's
 // policies and works it out here.
-func (r *report) decide(ctx context.Context, role, action, resource string) (policy.Decision, error) {
+func (r *report) decide(ctx context.Context, role, action, resource string, keys map[string]string) (policy.Decision, error) {
 	if !r.noSimulation {
-		d, err := r.simulate(ctx, role, action, resource)
+		d, err := r.simulate(ctx, role, action, resource, keys)
 		if err == nil || ctx.Err() != nil {
 			return d, err
 		}
@@ -101,13 +114,17 @@ func (r *report) decide(ctx context.Context, role, action, resource string) (pol
 	if r.rolePolicies.err != nil {
 		return policy.Decision{}, r.rolePolicies.err
 	}
-	return policy.Evaluate(r.rolePolicies.documents, policy.Request{Principal: role, Action: action, Resource: resource}), nil
+	return policy.Evaluate(r.rolePolicies.documents, policy.Request{Principal: role, Action: action, Resource: resource, Context: keys}), nil
 }
 
-func (r *report) simulate(ctx context.Context, role, action, resource string) (policy.Decision, error) {
-	out, err := r.clients.IAM.SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
-		PolicySourceArn: &role, ActionNames: []string{action}, ResourceArns: []string{resource},
-	}, func(o *iam.Options) { o.RetryMaxAttempts = 1 })
+func (r *report) simulate(ctx context.Context, role, action, resource string, keys map[string]string) (policy.Decision, error) {
+	in := &iam.SimulatePrincipalPolicyInput{PolicySourceArn: &role, ActionNames: []string{action}, ResourceArns: []string{resource}}
+	for key, value := range keys {
+		in.ContextEntries = append(in.ContextEntries, iamtypes.ContextEntry{
+			ContextKeyName: &key, ContextKeyType: iamtypes.ContextKeyTypeEnumString, ContextKeyValues: []string{value},
+		})
+	}
+	out, err := r.clients.IAM.SimulatePrincipalPolicy(ctx, in, func(o *iam.Options) { o.RetryMaxAttempts = 1 })
 	if err != nil {
 		return policy.Decision{}, err
 	}

@@ -236,8 +236,21 @@ func TestCustomerKey(t *testing.T) {
 	w.secrets.SetKey("prod/db", "11111111-2222-4333-8444-555555555555")
 	w.must("setup", "--function", "orders", "--secret", "prod/db")
 	w.only(rotation.CheckKey, rotation.Failed, "kms:Decrypt", `"Resource":"arn:aws:kms:us-east-1:123456789012:key/11111111-2222-4333-8444-555555555555"`)
-	w.iam.PutRolePolicy("app", "key", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*"}}`)
-	if bad := w.checks(); len(bad) != 0 {
-		t.Errorf("with the permission: %+v", bad)
+	for condition, want := range map[string]int{
+		`{}`: 0,
+		`{"StringLike":{"kms:ViaService":"secretsmanager.us-east-1.*"}}`:                          0,
+		`{"StringEquals":{"kms:EncryptionContext:SecretARN":"` + w.arn + `"}}`:                    0,
+		`{"StringEquals":{"kms:ViaService":"s3.us-east-1.amazonaws.com"}}`:                        1,
+		`{"StringEquals":{"kms:EncryptionContext:SecretARN":"arn:aws:secretsmanager:::another"}}`: 1,
+	} {
+		w.iam.PutRolePolicy("app", "key", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Condition":`+condition+`}}`)
+		if bad := w.checks(); len(bad) != want {
+			t.Errorf("with the condition %s: %+v, want %d", condition, bad, want)
+		}
+		w.iam.Deny("iam:SimulatePrincipalPolicy")
+		if bad := w.checks(); len(bad) != want {
+			t.Errorf("read here, with the condition %s: %+v, want %d", condition, bad, want)
+		}
+		w.iam.Heal()
 	}
 }
