@@ -1,0 +1,3 @@
+const { withRotation } = require('aws-secretsmanager');
+
+exports.handler = withRotation((event, context, callback) => {});
