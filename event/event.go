@@ -24,6 +24,9 @@ const (
 	DefaultSource     = "secretsmanager"
 	DefaultDetailType = "Secret Rotation"
 	DefaultDetailKey  = "secretId"
+
+	// VersionKey is where the detail of a custom event may name the new version.
+	VersionKey = "versionId"
 )
 
 // Matcher recognises rotation events. Its fields describe the custom event

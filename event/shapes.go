@@ -46,8 +46,8 @@ func (m Matcher) one(event []byte) (Rotation, bool) {
 // custom reads the event that a rotation function sends by itself.
 func (m Matcher) custom(detail []byte) (r Rotation) {
 	r.SecretID, _ = text(member(detail, m.DetailKey))
-	if m.DetailKey != "versionId" {
-		r.VersionID, _ = text(member(detail, "versionId"))
+	if m.DetailKey != VersionKey {
+		r.VersionID, _ = text(member(detail, VersionKey))
 	}
 	return r
 }

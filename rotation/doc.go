@@ -10,9 +10,6 @@
 //
 //	{"Effect": "Allow", "Action": "events:PutEvents", "Resource": "arn:aws:events:REGION:ACCOUNT:event-bus/default"}
 //
-// Without any code, Secrets Manager itself sends an event for every secret to the
-// default bus. [Clients.Plan] works out the rule, the target and the permission
-// that bring either event to a function, [Plan.Apply] makes them,
-// [Clients.Verify] proves that they work and [Clients.PlanRemoval] takes away
-// what was made, and nothing else.
+// Package wiring brings that event to functions, and the one that Secrets Manager
+// itself sends for every secret, with no code at all.
 package rotation

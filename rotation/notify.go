@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -38,7 +39,9 @@ type EntryError struct {
 	Code, Message string
 }
 
-func (e *EntryError) Error() string { return "EventBridge refused it: " + e.Code + ": " + e.Message }
+func (e *EntryError) Error() string {
+	return "EventBridge refused it: " + cmp.Or(e.Code, "no code") + ": " + cmp.Or(e.Message, "no message")
+}
 
 // Notify publishes n with one PutEvents call and returns the id that EventBridge
 // gave the event. Calling it again is harmless: functions that hold the version
@@ -49,7 +52,7 @@ func (e *EntryError) Error() string { return "EventBridge refused it: " + e.Code
 func Notify(ctx context.Context, client EventPutter, n Notification) (eventID string, err error) {
 	entry, err := n.entry()
 	if err != nil {
-		return "", fmt.Errorf("notify of a rotation: %w", err)
+		return "", fmt.Errorf("notify of the rotation of %q: %w", n.SecretID, err)
 	}
 	out, err := client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{entry}})
 	if err != nil {
@@ -69,10 +72,13 @@ func (n Notification) entry() (types.PutEventsRequestEntry, error) {
 	if n.SecretID == "" {
 		return types.PutEventsRequestEntry{}, errors.New("no secret id, want a name or an ARN")
 	}
+	if err := CheckEvent(event.Matcher{Source: n.Source, DetailType: n.DetailType, DetailKey: n.DetailKey}); err != nil {
+		return types.PutEventsRequestEntry{}, err
+	}
 	key := cmp.Or(n.DetailKey, event.DefaultDetailKey)
 	detail := map[string]string{key: n.SecretID}
-	if n.VersionID != "" && key != versionKey {
-		detail[versionKey] = n.VersionID
+	if n.VersionID != "" && key != event.VersionKey {
+		detail[event.VersionKey] = n.VersionID
 	}
 	encoded, err := json.Marshal(detail)
 	if err != nil {
@@ -89,5 +95,18 @@ func (n Notification) entry() (types.PutEventsRequestEntry, error) {
 	return entry, nil
 }
 
-// versionKey is where the detail of a custom event names the new version.
-const versionKey = "versionId"
+// maxDetailType is the most characters that EventBridge takes.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
+const maxDetailType = 128
+
+// CheckEvent refuses a custom event that EventBridge would never deliver.
+func CheckEvent(m event.Matcher) error {
+	var problems []error
+	if strings.HasPrefix(m.Source, "aws.") {
+		problems = append(problems, fmt.Errorf("source %q would match nothing: EventBridge keeps names that begin with aws. for AWS", m.Source))
+	}
+	if len(m.DetailType) > maxDetailType {
+		problems = append(problems, fmt.Errorf("detail-type has %d characters, want %d at most", len(m.DetailType), maxDetailType))
+	}
+	return errors.Join(problems...)
+}

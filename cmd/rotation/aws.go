@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
-	"github.com/aws-secretsmanager/lambda-extension/rotation"
+	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 )
 
 // awsFlags are the flags that every command has.
@@ -21,12 +21,12 @@ const credentialsTimeout = 15 * time.Second
 
 // clients reads the usual AWS configuration. Where nothing else names a Region, the
 // one of an ARN on the command line is meant.
-func (a awsFlags) clients(ctx context.Context, arnRegion string) (rotation.Clients, error) {
+func (a awsFlags) clients(ctx context.Context, arnRegion string) (wiring.Clients, error) {
 	cfg, err := a.load(ctx, arnRegion)
 	if err != nil {
-		return rotation.Clients{}, err
+		return wiring.Clients{}, err
 	}
-	return rotation.NewClients(cfg), nil
+	return wiring.NewClients(cfg), nil
 }
 
 func (a awsFlags) load(ctx context.Context, arnRegion string) (aws.Config, error) {

@@ -123,7 +123,7 @@ func TestPutEventsThatFailsInPart(t *testing.T) {
 		t.Errorf("got %+v", out)
 	}
 	w.fails(exitFailed, []string{`event bus "nope" does not exist`}, "notify", "prod/db", "--bus", "nope")
-	w.fails(exitFailed, []string{"NotAuthorizedForSourceException"}, "notify", "prod/db", "--source", "aws.secretsmanager")
+	w.fails(exitFailed, []string{"would match nothing"}, "notify", "prod/db", "--source", "aws.secretsmanager")
 }
 
 func TestInterrupt(t *testing.T) {

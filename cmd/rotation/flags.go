@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aws-secretsmanager/lambda-extension/event"
-	"github.com/aws-secretsmanager/lambda-extension/rotation"
+	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 )
 
 // The forms of output.
@@ -78,48 +78,48 @@ func addMatcher(c *cobra.Command, m *event.Matcher, fallback string) {
 
 // begin is what every command on a function does first: nothing is asked of AWS
 // before the whole command line makes sense.
-func (w *wiringFlags) begin(c *cobra.Command, a *awsFlags, out *output, args []string) (rotation.Wiring, rotation.Clients, error) {
-	wiring, err := w.wiring(c, args)
+func (w *wiringFlags) begin(c *cobra.Command, a *awsFlags, out *output, args []string) (wiring.Spec, wiring.Clients, error) {
+	spec, err := w.wiring(c, args)
 	if err == nil {
 		err = out.check()
 	}
 	if err != nil {
-		return wiring, rotation.Clients{}, err
+		return spec, wiring.Clients{}, err
 	}
-	clients, err := a.clients(c.Context(), wiring.Function.Region)
-	return wiring, clients, err
+	clients, err := a.clients(c.Context(), spec.Function.Region)
+	return spec, clients, err
 }
 
 // wiring reads the flags. What stands behind them without a flag are secrets, so
 // that --secret A B means both, as lists do to the AWS CLI.
-func (w *wiringFlags) wiring(c *cobra.Command, args []string) (rotation.Wiring, error) {
+func (w *wiringFlags) wiring(c *cobra.Command, args []string) (wiring.Spec, error) {
 	if w.function == "" {
-		return rotation.Wiring{}, usageError{errors.New("--function is missing, want NAME, NAME:ALIAS, NAME:VERSION or an ARN")}
+		return wiring.Spec{}, usageError{errors.New("--function is missing, want NAME, NAME:ALIAS, NAME:VERSION or an ARN")}
 	}
-	id, err := rotation.ParseFunctionID(w.function)
+	id, err := wiring.ParseFunctionID(w.function)
 	if err != nil {
-		return rotation.Wiring{}, usageError{fmt.Errorf("--function: %w", err)}
+		return wiring.Spec{}, usageError{fmt.Errorf("--function: %w", err)}
 	}
-	wiring := rotation.Wiring{Function: id, Bus: w.bus, Matcher: w.matcher}
+	spec := wiring.Spec{Function: id, Bus: w.bus, Matcher: w.matcher}
 	for _, s := range append(slices.Clone(w.secrets), args...) {
-		wiring.Secrets = append(wiring.Secrets, strings.TrimSpace(s))
+		spec.Secrets = append(spec.Secrets, strings.TrimSpace(s))
 	}
 	// An empty one is a variable of a script that is not set, not the wish for the default.
-	if c.Flags().Changed("secret") && len(w.secrets) == 0 || slices.Contains(wiring.Secrets, "") {
-		return wiring, usageError{errors.New("--secret is empty, want a name or an ARN")}
+	if c.Flags().Changed("secret") && len(w.secrets) == 0 || slices.Contains(spec.Secrets, "") {
+		return spec, usageError{errors.New("--secret is empty, want a name or an ARN")}
 	}
 	switch w.event {
 	case "":
 	case "native":
-		wiring.Events = []rotation.Event{rotation.Native}
+		spec.Events = []wiring.Event{wiring.Native}
 	case "custom":
-		wiring.Events = []rotation.Event{rotation.Custom}
+		spec.Events = []wiring.Event{wiring.Custom}
 	case "both":
-		wiring.Events = []rotation.Event{rotation.Native, rotation.Custom}
+		spec.Events = []wiring.Event{wiring.Native, wiring.Custom}
 	default:
-		return wiring, usageError{fmt.Errorf("--event %q: want native, custom or both", w.event)}
+		return spec, usageError{fmt.Errorf("--event %q: want native, custom or both", w.event)}
 	}
-	return wiring, nil
+	return spec, nil
 }
 
 // regionOf returns the Region of an ARN, "" for everything else.

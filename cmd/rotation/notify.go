@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aws-secretsmanager/lambda-extension/rotation"
+	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 )
 
 func newNotify(a *awsFlags) *cobra.Command {
@@ -49,13 +50,13 @@ not an event.`,
 	return c
 }
 
-func notify(c *cobra.Command, clients rotation.Clients, n rotation.Notification, out output) error {
+func notify(c *cobra.Command, clients wiring.Clients, n rotation.Notification, out output) error {
 	if err := check(c.Context(), clients, n, c); err != nil {
 		return err
 	}
 	id, err := rotation.Notify(c.Context(), clients.Events, n)
 	if err != nil {
-		return rotation.Explain(err)
+		return wiring.Explain(err)
 	}
 	if out.format == formatJSON {
 		return printJSON(c.OutOrStdout(), struct {
@@ -63,23 +64,23 @@ func notify(c *cobra.Command, clients rotation.Clients, n rotation.Notification,
 			SecretID  string `json:"secretId"`
 			VersionID string `json:"versionId,omitempty"`
 			Bus       string `json:"bus"`
-		}{id, n.SecretID, n.VersionID, cmp.Or(n.Bus, rotation.DefaultBus)})
+		}{id, n.SecretID, n.VersionID, cmp.Or(n.Bus, wiring.DefaultBus)})
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "published  %s on bus %s: event %s\n", n.SecretID, cmp.Or(n.Bus, rotation.DefaultBus), id)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "published  %s on bus %s: event %s\n", n.SecretID, cmp.Or(n.Bus, wiring.DefaultBus), id)
 	return err
 }
 
 // check looks the secret and the bus up, if the caller may: EventBridge takes an
 // event for a bus that does not exist, and no rule would match a mistyped id.
-func check(ctx context.Context, clients rotation.Clients, n rotation.Notification, c *cobra.Command) error {
+func check(ctx context.Context, clients wiring.Clients, n rotation.Notification, c *cobra.Command) error {
 	if err := clients.CheckBus(ctx, n.Bus); err != nil {
-		if _, denied := errors.AsType[*rotation.AccessError](err); !denied {
+		if _, denied := errors.AsType[*wiring.AccessError](err); !denied {
 			return err
 		}
 		fmt.Fprintf(c.ErrOrStderr(), "note: the bus was not looked up: %v\n", err)
 	}
 	stages, err := clients.StagesOf(ctx, n.SecretID, n.VersionID)
-	if _, denied := errors.AsType[*rotation.AccessError](err); denied {
+	if _, denied := errors.AsType[*wiring.AccessError](err); denied {
 		fmt.Fprintf(c.ErrOrStderr(), "note: the secret was not looked up: %v\n", err)
 		return nil
 	}

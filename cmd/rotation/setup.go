@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aws-secretsmanager/lambda-extension/rotation"
+	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 )
 
 func newSetup(a *awsFlags) *cobra.Command {
@@ -30,18 +30,18 @@ and AddPermission; secretsmanager:DescribeSecret.`,
   rotation setup --function orders --secret prod/db --output cloudformation`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			wiring, clients, err := w.begin(c, a, &out, args)
+			spec, clients, err := w.begin(c, a, &out, args)
 			if err != nil {
 				return err
 			}
 			if out.format == formatCloudFormation || out.format == formatTerraform {
-				return template(c, clients, wiring, out.format)
+				return template(c, clients, spec, out.format)
 			}
-			plan, err := clients.Plan(c.Context(), wiring)
+			plan, err := clients.Plan(c.Context(), spec)
 			if err != nil {
 				return err
 			}
-			return carryOut(c, plan, dryRun, out.format, "Next: rotation verify --function "+wiring.Function.String())
+			return carryOut(c, plan, dryRun, out.format, "Next: rotation verify --function "+spec.Function.String())
 		},
 	}
 	w.addFunction(c)
@@ -71,11 +71,11 @@ lambda:GetFunctionConfiguration, GetPolicy and RemovePermission.`,
   rotation teardown --function orders --event custom --dry-run`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			wiring, clients, err := w.begin(c, a, &out, args)
+			spec, clients, err := w.begin(c, a, &out, args)
 			if err != nil {
 				return err
 			}
-			plan, err := clients.PlanRemoval(c.Context(), wiring)
+			plan, err := clients.PlanRemoval(c.Context(), spec)
 			if err != nil {
 				return err
 			}
@@ -101,21 +101,21 @@ type planOutput struct {
 }
 
 type ruleOutput struct {
-	Name    string         `json:"name"`
-	Bus     string         `json:"bus"`
-	ARN     string         `json:"arn"`
-	Event   rotation.Event `json:"event"`
-	Pattern string         `json:"pattern"`
-	Secrets []string       `json:"secrets"`
+	Name    string       `json:"name"`
+	Bus     string       `json:"bus"`
+	ARN     string       `json:"arn"`
+	Event   wiring.Event `json:"event"`
+	Pattern string       `json:"pattern"`
+	Secrets []string     `json:"secrets"`
 }
 
 type stepOutput struct {
-	rotation.Step
+	wiring.Step
 	Done bool `json:"done"`
 }
 
 // carryOut does what a plan says, or tells what it would do, a line a step.
-func carryOut(c *cobra.Command, plan *rotation.Plan, dryRun bool, format, next string) error {
+func carryOut(c *cobra.Command, plan *wiring.Plan, dryRun bool, format, next string) error {
 	var err error
 	done := 0
 	text := newSteps(c.OutOrStdout(), format, plan)
@@ -124,7 +124,7 @@ func carryOut(c *cobra.Command, plan *rotation.Plan, dryRun bool, format, next s
 			text.step(s)
 		}
 	} else {
-		err = plan.Apply(c.Context(), func(s rotation.Step) {
+		err = plan.Apply(c.Context(), func(s wiring.Step) {
 			done++
 			text.step(s)
 		})
@@ -142,7 +142,7 @@ func carryOut(c *cobra.Command, plan *rotation.Plan, dryRun bool, format, next s
 	return err
 }
 
-func describe(plan *rotation.Plan, dryRun bool, done int) planOutput {
+func describe(plan *wiring.Plan, dryRun bool, done int) planOutput {
 	o := planOutput{Function: plan.Function, DryRun: dryRun, Notes: plan.Notes, Steps: []stepOutput{}}
 	for _, r := range plan.Rules {
 		o.Rules = append(o.Rules, ruleOutput{r.Name, r.Bus, r.ARN, r.Event, r.Pattern, r.Secrets})
@@ -162,7 +162,7 @@ type steps struct {
 	patterns map[string]string
 }
 
-func newSteps(w io.Writer, format string, plan *rotation.Plan) steps {
+func newSteps(w io.Writer, format string, plan *wiring.Plan) steps {
 	s := steps{w: w, patterns: map[string]string{}}
 	if format != formatText {
 		s.w = io.Discard
@@ -177,14 +177,14 @@ func newSteps(w io.Writer, format string, plan *rotation.Plan) steps {
 	return s
 }
 
-func (s steps) step(step rotation.Step) {
+func (s steps) step(step wiring.Step) {
 	fmt.Fprintf(s.w, "%-9s %-11s %s  %s\n", step.Change, step.Resource, step.Name, step.Detail)
 	if pattern := s.patterns[step.Name]; pattern != "" && step.Resource == "rule" && step.Writes() {
 		fmt.Fprintf(s.w, "          pattern     %s\n", pattern)
 	}
 }
 
-func (s steps) end(plan *rotation.Plan, dryRun bool, next string) {
+func (s steps) end(plan *wiring.Plan, dryRun bool, next string) {
 	n := plan.Changes()
 	switch {
 	case n == 0 && len(plan.Steps) == 0:

@@ -11,12 +11,12 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
-	"github.com/aws-secretsmanager/lambda-extension/rotation"
+	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 )
 
 // template prints the rules for another tool to make. Nothing is written, and what
 // that tool makes is not touched by teardown.
-func template(c *cobra.Command, clients rotation.Clients, w rotation.Wiring, format string) error {
+func template(c *cobra.Command, clients wiring.Clients, w wiring.Spec, format string) error {
 	rules, function, err := clients.Rules(c.Context(), w)
 	if err != nil {
 		return err
@@ -28,8 +28,8 @@ func template(c *cobra.Command, clients rotation.Clients, w rotation.Wiring, for
 }
 
 // names numbers what there is more than one of.
-func names(rules []rotation.Rule) []string {
-	count := map[rotation.Event]int{}
+func names(rules []wiring.Rule) []string {
+	count := map[wiring.Event]int{}
 	list := make([]string, len(rules))
 	for i, r := range rules {
 		count[r.Event]++
@@ -43,7 +43,7 @@ func names(rules []rotation.Rule) []string {
 
 // cloudFormation returns a template in JSON, which CloudFormation and SAM take.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-rule.html
-func cloudFormation(rules []rotation.Rule, function string) any {
+func cloudFormation(rules []wiring.Rule, function string) any {
 	type object = map[string]any
 	type resource struct {
 		Type       string
@@ -58,7 +58,7 @@ func cloudFormation(rules []rotation.Rule, function string) any {
 			"EventPattern": json.RawMessage(r.Pattern),
 			"Targets":      []object{{"Id": r.TargetID, "Arn": r.FunctionARN}},
 		}
-		if r.Bus != rotation.DefaultBus {
+		if r.Bus != wiring.DefaultBus {
 			rule["EventBusName"] = r.Bus
 		}
 		resources[id+"Rule"] = resource{"AWS::Events::Rule", rule}
@@ -75,7 +75,7 @@ func cloudFormation(rules []rotation.Rule, function string) any {
 }
 
 // printTerraform writes HCL for the AWS provider.
-func printTerraform(w io.Writer, rules []rotation.Rule) error {
+func printTerraform(w io.Writer, rules []wiring.Rule) error {
 	f := hclwrite.NewEmptyFile()
 	for i, name := range names(rules) {
 		if i > 0 {
@@ -89,7 +89,7 @@ func printTerraform(w io.Writer, rules []rotation.Rule) error {
 	return err
 }
 
-func terraformRule(body *hclwrite.Body, name string, r rotation.Rule) error {
+func terraformRule(body *hclwrite.Body, name string, r wiring.Rule) error {
 	pattern, err := value(r.Pattern)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func terraformRule(body *hclwrite.Body, name string, r rotation.Rule) error {
 	rule := body.AppendNewBlock("resource", []string{"aws_cloudwatch_event_rule", name}).Body()
 	set(rule, "name", r.Name)
 	set(rule, "description", r.Description)
-	if r.Bus != rotation.DefaultBus {
+	if r.Bus != wiring.DefaultBus {
 		set(rule, "event_bus_name", r.Bus)
 	}
 	rule.SetAttributeRaw("event_pattern", hclwrite.TokensForFunctionCall("jsonencode", hclwrite.TokensForValue(pattern)))
@@ -105,14 +105,14 @@ func terraformRule(body *hclwrite.Body, name string, r rotation.Rule) error {
 
 	target := body.AppendNewBlock("resource", []string{"aws_cloudwatch_event_target", name}).Body()
 	reference(target, "rule", "aws_cloudwatch_event_rule."+name+".name")
-	if r.Bus != rotation.DefaultBus {
+	if r.Bus != wiring.DefaultBus {
 		set(target, "event_bus_name", r.Bus)
 	}
 	set(target, "target_id", r.TargetID)
 	set(target, "arn", r.FunctionARN)
 	body.AppendNewline()
 
-	function, err := rotation.ParseFunctionID(r.FunctionARN)
+	function, err := wiring.ParseFunctionID(r.FunctionARN)
 	if err != nil {
 		return err
 	}

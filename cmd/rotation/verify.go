@@ -6,13 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aws-secretsmanager/lambda-extension/rotation"
+	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 )
 
 func newVerify(a *awsFlags) *cobra.Command {
 	var w wiringFlags
 	var out output
-	var v rotation.Verification
+	var v wiring.Verification
 	c := &cobra.Command{
 		Use:   "verify --function F [--secret S...]",
 		Short: "Prove that rotations reach a function, or say what is missing",
@@ -35,11 +35,11 @@ iam:SimulatePrincipalPolicy. With --send: lambda:InvokeFunction, events:PutEvent
   rotation verify --function orders:live --secret prod/db --send`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			wiring, clients, err := w.begin(c, a, &out, args)
+			spec, clients, err := w.begin(c, a, &out, args)
 			if err != nil {
 				return err
 			}
-			v.Wiring = wiring
+			v.Spec = spec
 			report, err := clients.Verify(c.Context(), v)
 			if err != nil {
 				return err
@@ -60,14 +60,14 @@ iam:SimulatePrincipalPolicy. With --send: lambda:InvokeFunction, events:PutEvent
 	w.addEvent(c, "", "which to look at (default: those that are wired, else native)")
 	w.addBus(c, "of the custom event, name or ARN (default: every bus)")
 	addMatcher(c, &w.matcher, "the function's SECRETS_ROTATION_… variable, else ")
-	c.Flags().StringVar(&v.Layer, "layer", "", "`NAME` of the layer, where it was published under another than "+rotation.LayerName)
+	c.Flags().StringVar(&v.Layer, "layer", "", "`NAME` of the layer, where it was published under another than "+wiring.LayerName)
 	c.Flags().BoolVar(&v.Send, "send", false, "invoke the function with an event too")
 	out.add(c)
 	return c
 }
 
-func printReport(w io.Writer, r *rotation.Report) error {
-	count := map[rotation.Status]int{}
+func printReport(w io.Writer, r *wiring.Report) error {
+	count := map[wiring.Status]int{}
 	fmt.Fprintf(w, "function  %s\n", r.Function)
 	for _, c := range r.Checks {
 		count[c.Status]++
@@ -80,6 +80,6 @@ func printReport(w io.Writer, r *rotation.Report) error {
 			fmt.Fprintf(w, "          mend: %s\n", c.Mend)
 		}
 	}
-	_, err := fmt.Fprintf(w, "%d checks: %d ok, %d failed, %d unknown\n", len(r.Checks), count[rotation.OK], count[rotation.Failed], count[rotation.Unknown])
+	_, err := fmt.Fprintf(w, "%d checks: %d ok, %d failed, %d unknown\n", len(r.Checks), count[wiring.OK], count[wiring.Failed], count[wiring.Unknown])
 	return err
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/aws-secretsmanager/lambda-extension/event"
-	"github.com/aws-secretsmanager/lambda-extension/rotation"
+	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 )
 
@@ -26,16 +26,16 @@ func extensionAnswers(_ context.Context, payload []byte) (response []byte, funct
 }
 
 // checks runs verify and returns what is not ok, by the name of the check.
-func (w *world) checks(args ...string) map[string]rotation.Check {
+func (w *world) checks(args ...string) map[string]wiring.Check {
 	w.t.Helper()
 	out, errs, status := w.run(append([]string{"verify", "--function", "orders", "--json"}, args...)...)
-	report := decode[rotation.Report](w.t, out)
-	bad := map[string]rotation.Check{}
+	report := decode[wiring.Report](w.t, out)
+	bad := map[string]wiring.Check{}
 	for _, c := range report.Checks {
-		if c.Status != rotation.OK {
+		if c.Status != wiring.OK {
 			bad[c.Name] = c
 		}
-		if c.Status == rotation.Failed && c.Mend == "" {
+		if c.Status == wiring.Failed && c.Mend == "" {
 			w.t.Errorf("%s failed, and nothing says how to mend it: %s", c.Name, c.Detail)
 		}
 	}
@@ -46,7 +46,7 @@ func (w *world) checks(args ...string) map[string]rotation.Check {
 }
 
 // only wants one check not to be ok, with parts of its detail and of its mend.
-func (w *world) only(name string, status rotation.Status, detail, mend string, args ...string) {
+func (w *world) only(name string, status wiring.Status, detail, mend string, args ...string) {
 	w.t.Helper()
 	bad := w.checks(args...)
 	got, ok := bad[name]
@@ -58,59 +58,59 @@ func (w *world) only(name string, status rotation.Status, detail, mend string, a
 func TestFaultsOfTheFunction(t *testing.T) {
 	for _, tc := range []struct {
 		name, check  string
-		status       rotation.Status
+		status       wiring.Status
 		detail, mend string
 		plant        func(w *world)
 	}{
 		{
-			"no concurrency", rotation.CheckFunction, rotation.Failed, "throttled", "aws lambda delete-function-concurrency --function-name orders",
+			"no concurrency", wiring.CheckFunction, wiring.Failed, "throttled", "aws lambda delete-function-concurrency --function-name orders",
 			func(w *world) { w.lambda.SetConcurrency("orders", 0) },
 		},
 		{
-			"failed update", rotation.CheckFunction, rotation.Failed, "last update failed", "aws lambda get-function-configuration",
+			"failed update", wiring.CheckFunction, wiring.Failed, "last update failed", "aws lambda get-function-configuration",
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.LastUpdateStatus = "Failed" })
 			},
 		},
 		{
-			"failed state", rotation.CheckFunction, rotation.Failed, "its state is Failed", "aws lambda wait",
+			"failed state", wiring.CheckFunction, wiring.Failed, "its state is Failed", "aws lambda wait",
 			func(w *world) { w.lambda.Configure("orders", func(f *awstest.Function) { f.State = "Failed" }) },
 		},
 		{
-			"no layer", rotation.CheckLayer, rotation.Failed, "it has no layer", "--layers LAYER_VERSION_ARN",
+			"no layer", wiring.CheckLayer, wiring.Failed, "it has no layer", "--layers LAYER_VERSION_ARN",
 			func(w *world) { w.lambda.Configure("orders", func(f *awstest.Function) { f.Layers = nil }) },
 		},
 		{
-			"another layer", rotation.CheckLayer, rotation.Failed, "its layers are", ":layer:other:1 LAYER_VERSION_ARN",
+			"another layer", wiring.CheckLayer, wiring.Failed, "its layers are", ":layer:other:1 LAYER_VERSION_ARN",
 			func(w *world) {
 				other := w.lambda.PutLayer("other", nil, "")
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Layers = []string{other} })
 			},
 		},
 		{
-			"wrong architecture", rotation.CheckArchitecture, rotation.Failed, "the layer is for x86_64, the function is arm64", "LAYER_VERSION_ARN_FOR_arm64",
+			"wrong architecture", wiring.CheckArchitecture, wiring.Failed, "the layer is for x86_64, the function is arm64", "LAYER_VERSION_ARN_FOR_arm64",
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Architectures = []string{"arm64"} })
 			},
 		},
 		{
-			"other secret", rotation.CheckVariable, rotation.Failed, "SECRET names prod/other", `"prod/other,prod/db"`,
+			"other secret", wiring.CheckVariable, wiring.Failed, "SECRET names prod/other", `"prod/other,prod/db"`,
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Env = map[string]string{"SECRET": "prod/other"} })
 			},
 		},
 		{
-			"other variable", rotation.CheckVariable, rotation.Failed, "MINE is not set", `.Variables["MINE"]="prod/db"`,
+			"other variable", wiring.CheckVariable, wiring.Failed, "MINE is not set", `.Variables["MINE"]="prod/db"`,
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Env = map[string]string{"SECRET": "prod/db", "SECRETS_KEY": "MINE"} })
 			},
 		},
 		{
-			"not readable", rotation.CheckAccess, rotation.Failed, "no policy allows role", "aws iam put-role-policy --role-name app",
+			"not readable", wiring.CheckAccess, wiring.Failed, "no policy allows role", "aws iam put-role-policy --role-name app",
 			func(w *world) { w.iam.PutRolePolicy("app", "read", `{"Version":"2012-10-17","Statement":[]}`) },
 		},
 		{
-			"denied", rotation.CheckAccess, rotation.Failed, "a policy denies role", "aws iam simulate-principal-policy",
+			"denied", wiring.CheckAccess, wiring.Failed, "a policy denies role", "aws iam simulate-principal-policy",
 			func(w *world) {
 				w.iam.PutRolePolicy("app", "no", `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"secretsmanager:*","Resource":"*"}}`)
 			},
@@ -130,7 +130,7 @@ func TestContainerImage(t *testing.T) {
 	w := newWorld(t)
 	w.lambda.Configure("orders", func(f *awstest.Function) { f.PackageType, f.Layers = "Image", nil })
 	w.must("setup", "--function", "orders", "--secret", "prod/db")
-	w.only(rotation.CheckLayer, rotation.Unknown, "container image", "")
+	w.only(wiring.CheckLayer, wiring.Unknown, "container image", "")
 	if bad := w.checks("--send"); len(bad) != 0 {
 		t.Errorf("with the extension's answer: %+v", bad)
 	}
@@ -143,11 +143,11 @@ func TestLayerUnderAnotherName(t *testing.T) {
 		w.lambda.Configure("orders", func(f *awstest.Function) { f.Layers = []string{layer} })
 	}
 	use(w.lambda.PutLayer("mine-x86_64", nil, ""))
-	w.only(rotation.CheckLayer, rotation.Failed, "its layers are", "")
+	w.only(wiring.CheckLayer, wiring.Failed, "its layers are", "")
 	if bad := w.checks("--layer", "mine"); len(bad) != 0 {
 		t.Errorf("named: %+v", bad)
 	}
-	use(w.lambda.PutLayer("whatever", []string{"x86_64", "arm64"}, rotation.LayerDescription))
+	use(w.lambda.PutLayer("whatever", []string{"x86_64", "arm64"}, wiring.LayerDescription))
 	if bad := w.checks(); len(bad) != 0 {
 		t.Errorf("by its description: %+v", bad)
 	}
@@ -156,7 +156,7 @@ func TestLayerUnderAnotherName(t *testing.T) {
 func TestWiringByHand(t *testing.T) {
 	w := newWorld(t)
 	events, functions := w.clients()
-	if bad := w.checks(); !strings.Contains(bad[rotation.CheckRule].Mend, "rotation setup --function orders --event native --secret prod/db") || len(bad) != 1 {
+	if bad := w.checks(); !strings.Contains(bad[wiring.CheckRule].Mend, "rotation setup --function orders --event native --secret prod/db") || len(bad) != 1 {
 		t.Errorf("without a rule: %+v", bad)
 	}
 	rule := aws.String("by-hand")
@@ -169,7 +169,7 @@ func TestWiringByHand(t *testing.T) {
 		{Id: aws.String("x"), Arn: aws.String("arn:aws:lambda:us-east-1:123456789012:function:orders")},
 	}})
 	w.do(err)
-	w.only(rotation.CheckPermission, rotation.Failed, "it has no policy", "aws lambda add-permission --function-name orders")
+	w.only(wiring.CheckPermission, wiring.Failed, "it has no policy", "aws lambda add-permission --function-name orders")
 	_, err = functions.AddPermission(t.Context(), &lambda.AddPermissionInput{
 		FunctionName: aws.String("orders"), StatementId: aws.String("y"), Action: aws.String("lambda:InvokeFunction"),
 		Principal: aws.String("events.amazonaws.com"), SourceArn: aws.String("arn:aws:events:us-east-1:123456789012:rule/by-*"),
@@ -180,10 +180,10 @@ func TestWiringByHand(t *testing.T) {
 	}
 	_, err = events.DisableRule(t.Context(), &eventbridge.DisableRuleInput{Name: rule})
 	w.do(err)
-	w.only(rotation.CheckEnabled, rotation.Failed, "disabled", "aws events enable-rule --name by-hand")
+	w.only(wiring.CheckEnabled, wiring.Failed, "disabled", "aws events enable-rule --name by-hand")
 	// It is not ours: what does not match is no way at all.
 	put(`{"source":["aws.s3"]}`)
-	if bad := w.checks(); bad[rotation.CheckRule].Status != rotation.Failed {
+	if bad := w.checks(); bad[wiring.CheckRule].Status != wiring.Failed {
 		t.Errorf("with a rule for something else: %+v", bad)
 	}
 }
@@ -200,7 +200,7 @@ func TestSourceAccountKeepsEventsOut(t *testing.T) {
 		SourceArn: aws.String(plan.Rules[0].ARN), SourceAccount: aws.String("123456789012"),
 	})
 	w.do(err)
-	w.only(rotation.CheckPermission, rotation.Failed, "SourceAccount", "rotation setup")
+	w.only(wiring.CheckPermission, wiring.Failed, "SourceAccount", "rotation setup")
 }
 
 func TestSend(t *testing.T) {
@@ -225,17 +225,17 @@ func TestSend(t *testing.T) {
 		{"no reason given", `oops`, "Unhandled", "did not say why"},
 	} {
 		w.lambda.Handle("orders", func(context.Context, []byte) ([]byte, string) { return []byte(tc.answer), tc.failure })
-		w.only(rotation.CheckAnswer, rotation.Failed, tc.detail, "", "--event", "native", "--send")
+		w.only(wiring.CheckAnswer, wiring.Failed, tc.detail, "", "--event", "native", "--send")
 	}
 	w.lambda.Deny("lambda:InvokeFunction")
-	w.only(rotation.CheckAnswer, rotation.Unknown, "access denied: you need lambda:InvokeFunction", "", "--event", "native", "--send")
+	w.only(wiring.CheckAnswer, wiring.Unknown, "access denied: you need lambda:InvokeFunction", "", "--event", "native", "--send")
 }
 
 func TestCustomerKey(t *testing.T) {
 	w := newWorld(t)
 	w.secrets.SetKey("prod/db", "11111111-2222-4333-8444-555555555555")
 	w.must("setup", "--function", "orders", "--secret", "prod/db")
-	w.only(rotation.CheckKey, rotation.Failed, "kms:Decrypt", `"Resource":"arn:aws:kms:us-east-1:123456789012:key/11111111-2222-4333-8444-555555555555"`)
+	w.only(wiring.CheckKey, wiring.Failed, "kms:Decrypt", `"Resource":"arn:aws:kms:us-east-1:123456789012:key/11111111-2222-4333-8444-555555555555"`)
 	for condition, want := range map[string]int{
 		`{}`: 0,
 		`{"StringLike":{"kms:ViaService":"secretsmanager.us-east-1.*"}}`:                          0,

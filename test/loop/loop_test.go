@@ -30,7 +30,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aws-secretsmanager/lambda-extension/event"
-	"github.com/aws-secretsmanager/lambda-extension/rotation"
+	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
 )
@@ -123,11 +123,11 @@ func TestEveryRotationArrives(t *testing.T) {
 	for _, f := range []struct {
 		name string
 		envs int
-		e    []rotation.Event
+		e    []wiring.Event
 	}{
-		{"native", 2, []rotation.Event{rotation.Native}},
-		{"custom", 1, []rotation.Event{rotation.Custom}},
-		{"both", 1, []rotation.Event{rotation.Native, rotation.Custom}},
+		{"native", 2, []wiring.Event{wiring.Native}},
+		{"custom", 1, []wiring.Event{wiring.Custom}},
+		{"both", 1, []wiring.Event{wiring.Native, wiring.Custom}},
 	} {
 		for i := range f.envs {
 			environments[f.name] = append(environments[f.name], startEnvironment(t, fmt.Sprint(f.name, i), strings.Join(references, ","), l.secrets.Env()))
@@ -194,7 +194,7 @@ func (l *loop) config(url string) aws.Config {
 // wire makes a function and has package rotation bring events to it. Lambda takes
 // them into a queue, and each reaches one environment, whichever it is; one that
 // fails is tried twice more.
-func (l *loop) wire(name string, names []string, e []rotation.Event, envs []*environment, seed uint64) {
+func (l *loop) wire(name string, names []string, e []wiring.Event, envs []*environment, seed uint64) {
 	l.t.Helper()
 	l.lambda.Create(awstest.Function{Name: name})
 	var mu sync.Mutex
@@ -210,14 +210,14 @@ func (l *loop) wire(name string, names []string, e []rotation.Event, envs []*env
 		})
 		return nil, ""
 	})
-	clients := rotation.NewClients(l.config(""))
-	c := rotation.NewClients(l.config(l.lambda.URL()))
-	clients.Lambda, clients.Events, clients.Secrets = c.Lambda, rotation.NewClients(l.config(l.bus.URL())).Events, l.client
-	plan, err := clients.Plan(l.t.Context(), rotation.Wiring{Function: rotation.FunctionID{Name: name}, Secrets: names, Events: e})
+	clients := wiring.NewClients(l.config(""))
+	c := wiring.NewClients(l.config(l.lambda.URL()))
+	clients.Lambda, clients.Events, clients.Secrets = c.Lambda, wiring.NewClients(l.config(l.bus.URL())).Events, l.client
+	plan, err := clients.Plan(l.t.Context(), wiring.Spec{Function: wiring.FunctionID{Name: name}, Secrets: names, Events: e})
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if err := plan.Apply(l.t.Context(), func(rotation.Step) {}); err != nil {
+	if err := plan.Apply(l.t.Context(), func(wiring.Step) {}); err != nil {
 		l.t.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-package rotation
+package wiring
 
 import (
 	"context"
@@ -55,7 +55,7 @@ type Report struct {
 
 // Verification says what to verify.
 type Verification struct {
-	Wiring
+	Spec
 	// Layer is a part of the name of the layer, for one that was not published under
 	// its usual name; "" is aws-secretsmanager.
 	Layer string

@@ -1,4 +1,4 @@
-package rotation
+package wiring
 
 import (
 	"context"
@@ -78,7 +78,7 @@ func (e *NotOursError) Error() string {
 // w.Secrets reach w.Function. It writes nothing. A function or secret that does not
 // exist is a [*NotFoundError], missing permissions of the caller are an
 // [*AccessError], what somebody else made under our names is a [*NotOursError].
-func (c Clients) Plan(ctx context.Context, w Wiring) (*Plan, error) {
+func (c Clients) Plan(ctx context.Context, w Spec) (*Plan, error) {
 	l, w, err := c.complete(ctx, w)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (c Clients) Plan(ctx context.Context, w Wiring) (*Plan, error) {
 
 // Rules returns the rules that w asks for, whatever is there: for templates of
 // other tools. It writes nothing, and its errors are those of [Clients.Plan].
-func (c Clients) Rules(ctx context.Context, w Wiring) (rules []Rule, function string, err error) {
+func (c Clients) Rules(ctx context.Context, w Spec) (rules []Rule, function string, err error) {
 	l, w, err := c.complete(ctx, w)
 	if err != nil {
 		return nil, "", err
@@ -115,7 +115,7 @@ func (c Clients) Rules(ctx context.Context, w Wiring) (rules []Rule, function st
 }
 
 // complete looks up what w names, and refuses what would never deliver anything.
-func (c Clients) complete(ctx context.Context, w Wiring) (looked, Wiring, error) {
+func (c Clients) complete(ctx context.Context, w Spec) (looked, Spec, error) {
 	if err := w.check(); err != nil {
 		return looked{}, w, err
 	}
@@ -196,7 +196,7 @@ func (c Clients) planRuleItself(f Function, want Rule, have liveRule) Step {
 
 // planLeftovers adds what an earlier run made and this one no longer wants: the
 // further rules of a longer list of secrets. Rules for the other event stay.
-func (c Clients) planLeftovers(ctx context.Context, p *Plan, w Wiring, l looked, policy functionPolicy) error {
+func (c Clients) planLeftovers(ctx context.Context, p *Plan, w Spec, l looked, policy functionPolicy) error {
 	buses := []string{DefaultBus}
 	if l.bus != DefaultBus {
 		buses = append(buses, l.bus)

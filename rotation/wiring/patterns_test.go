@@ -1,4 +1,4 @@
-package rotation
+package wiring
 
 import (
 	"fmt"
@@ -58,7 +58,7 @@ func TestSamplesMatchPatternAndExtension(t *testing.T) {
 				if len(rotations) != 1 || rotations[0].SecretID != s.ARN || rotations[0].Time.IsZero() {
 					t.Errorf("%s %+v: the extension sees %+v in %s", e, m, rotations, ev)
 				}
-				if want := s.current; m.DetailKey != versionKey && rotations[0].VersionID != want {
+				if want := s.current; m.DetailKey != event.VersionKey && rotations[0].VersionID != want {
 					t.Errorf("%s: version %q, want %q", e, rotations[0].VersionID, want)
 				}
 			}
@@ -96,18 +96,18 @@ func TestWhatWouldMatchNothing(t *testing.T) {
 	id := orders.FunctionID
 	for _, tc := range []struct {
 		name, want string
-		w          Wiring
+		w          Spec
 	}{
-		{"native on another bus", "default bus alone", Wiring{Function: id, Bus: "mine"}},
-		{"AWS's own source", "would match nothing", Wiring{Function: id, Events: []Event{Custom}, Matcher: event.Matcher{Source: "aws.mine"}}},
-		{"long detail-type", "128 at most", Wiring{Function: id, Events: []Event{Custom}, Matcher: event.Matcher{DetailType: strings.Repeat("x", 129)}}},
-		{"another event", "want native or custom", Wiring{Function: id, Events: []Event{"both"}}},
+		{"native on another bus", "default bus alone", Spec{Function: id, Bus: "mine"}},
+		{"AWS's own source", "would match nothing", Spec{Function: id, Events: []Event{Custom}, Matcher: event.Matcher{Source: "aws.mine"}}},
+		{"long detail-type", "128 at most", Spec{Function: id, Events: []Event{Custom}, Matcher: event.Matcher{DetailType: strings.Repeat("x", 129)}}},
+		{"another event", "want native or custom", Spec{Function: id, Events: []Event{"both"}}},
 	} {
 		if err := tc.w.check(); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want an error with %q", tc.name, err, tc.want)
 		}
 	}
-	for _, w := range []Wiring{
+	for _, w := range []Spec{
 		{Function: id},
 		{Function: id, Bus: "default"},
 		{Function: id, Bus: "arn:aws:events:eu-west-1:111122223333:event-bus/default"},

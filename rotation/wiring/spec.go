@@ -1,4 +1,4 @@
-package rotation
+package wiring
 
 import (
 	"context"
@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/aws-secretsmanager/lambda-extension/event"
+	"github.com/aws-secretsmanager/lambda-extension/rotation"
 	"github.com/aws-secretsmanager/lambda-extension/variables"
 )
 
-// Wiring says which events are to reach which function.
-type Wiring struct {
+// Spec says which events are to reach which function.
+type Spec struct {
 	Function FunctionID
 	Secrets  []string // ids; none: those that the function's own SECRET names
 	Events   []Event  // none: [Native]
@@ -36,7 +37,7 @@ type Rule struct {
 	Secrets     []string // names of those whose rotations it matches
 }
 
-// looked is what Wiring names, looked up.
+// looked is what Spec names, looked up.
 type looked struct {
 	function Function
 	secrets  []Secret
@@ -46,7 +47,7 @@ type looked struct {
 
 // lookUp finds the function and the secrets, and completes what the function's
 // variables decide.
-func (c Clients) lookUp(ctx context.Context, w Wiring) (l looked, err error) {
+func (c Clients) lookUp(ctx context.Context, w Spec) (l looked, err error) {
 	if l.function, err = c.function(ctx, w.Function); err != nil {
 		return l, err
 	}
@@ -137,7 +138,7 @@ func (l looked) rules(e Event) []Rule {
 }
 
 // check refuses what could be set up and would never deliver anything.
-func (w Wiring) check() error {
+func (w Spec) check() error {
 	var problems []error
 	for _, e := range w.events() {
 		switch e {
@@ -146,7 +147,7 @@ func (w Wiring) check() error {
 				problems = append(problems, fmt.Errorf("bus %q would match nothing: Secrets Manager sends its events to the default bus alone; leave --bus out, or use --event custom", w.Bus))
 			}
 		case Custom:
-			problems = append(problems, checkMatcher(w.Matcher))
+			problems = append(problems, rotation.CheckEvent(w.Matcher))
 		default:
 			problems = append(problems, fmt.Errorf("event %q is none, want native or custom", e))
 		}
@@ -158,14 +159,14 @@ func isDefaultBus(bus string) bool {
 	return bus == DefaultBus || strings.HasSuffix(bus, ":event-bus/"+DefaultBus)
 }
 
-func (w Wiring) events() []Event {
+func (w Spec) events() []Event {
 	if len(w.Events) == 0 {
 		return []Event{Native}
 	}
 	return w.Events
 }
 
-func (w Wiring) has(e Event) bool {
+func (w Spec) has(e Event) bool {
 	for _, other := range w.events() {
 		if other == e {
 			return true

@@ -1,4 +1,4 @@
-package rotation
+package wiring
 
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"

@@ -1,4 +1,4 @@
-package rotation
+package wiring
 
 import (
 	"crypto/sha256"
@@ -19,7 +19,7 @@ type Event string
 const (
 	// Native is Secrets Manager's own event, which it sends for every secret.
 	Native Event = "native"
-	// Custom is the event of [Notify].
+	// Custom is the event of [rotation.Notify].
 	Custom Event = "custom"
 )
 

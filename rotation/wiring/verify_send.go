@@ -1,4 +1,4 @@
-package rotation
+package wiring
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/aws-secretsmanager/lambda-extension/rotation"
 )
 
 // send puts an event of each kind through the function, for each secret. Nobody but
@@ -40,7 +42,7 @@ func (r *report) send(ctx context.Context) {
 }
 
 func (r *report) publishSample(ctx context.Context, s Secret) {
-	id, err := Notify(ctx, r.clients.Events, Notification{
+	id, err := rotation.Notify(ctx, r.clients.Events, rotation.Notification{
 		SecretID: s.ARN, VersionID: s.current, Bus: r.bus,
 		Source: r.matcher.Source, DetailType: r.matcher.DetailType, DetailKey: r.matcher.DetailKey,
 	})

@@ -1,4 +1,4 @@
-package rotation
+package wiring
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"github.com/aws-secretsmanager/lambda-extension/rotation"
 )
 
 // putRule makes or changes a rule. Tags go with a new one only: for one that is
@@ -53,7 +55,7 @@ func (c Clients) planTarget(want Rule, have liveRule) Step {
 			return err
 		}
 		for _, failed := range out.FailedEntries {
-			return &EntryError{Code: aws.ToString(failed.ErrorCode), Message: aws.ToString(failed.ErrorMessage)}
+			return &rotation.EntryError{Code: aws.ToString(failed.ErrorCode), Message: aws.ToString(failed.ErrorMessage)}
 		}
 		return nil
 	}
@@ -80,7 +82,7 @@ func describeTarget(t types.Target) string {
 //
 // Rules are found by name and tags, permissions by an id that goes with the rule
 // they let in. Nothing else is touched.
-func (c Clients) PlanRemoval(ctx context.Context, w Wiring) (*Plan, error) {
+func (c Clients) PlanRemoval(ctx context.Context, w Spec) (*Plan, error) {
 	id, p := w.Function, &Plan{Function: w.Function.String()}
 	f, err := c.function(ctx, id)
 	if err == nil {
@@ -161,7 +163,7 @@ func (c Clients) planRuleRemoval(_ context.Context, f FunctionID, r ruleRef, pol
 
 // planOrphans adds permissions of ours whose rule somebody has deleted. The id of
 // one of ours follows from the rule that it lets in.
-func (c Clients) planOrphans(p *Plan, f FunctionID, w Wiring, policy functionPolicy, planned map[string]bool) {
+func (c Clients) planOrphans(p *Plan, f FunctionID, w Spec, policy functionPolicy, planned map[string]bool) {
 	for _, s := range policy.statements {
 		bus, name, ok := busOfRule(s.sourceARN())
 		if !ok || planned[s.Sid] {
@@ -193,7 +195,7 @@ func (c Clients) removeTarget(ctx context.Context, r Rule) error {
 		return err
 	}
 	for _, failed := range out.FailedEntries {
-		return fmt.Errorf("target %q: %w", r.TargetID, &EntryError{Code: aws.ToString(failed.ErrorCode), Message: aws.ToString(failed.ErrorMessage)})
+		return fmt.Errorf("target %q: %w", r.TargetID, &rotation.EntryError{Code: aws.ToString(failed.ErrorCode), Message: aws.ToString(failed.ErrorMessage)})
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package rotation
+package wiring
 
 import (
 	"context"
@@ -22,7 +22,7 @@ type FunctionID struct {
 
 // The forms that Lambda takes as a FunctionName.
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
-var functionID = regexp.MustCompile(`^(?:(?:arn:(aws[a-zA-Z-]*):lambda:([a-z]{2}(?:-[a-z]+)+-\d):)?(?:(\d{12}):)?function:)?([a-zA-Z0-9_-]+)(?::(\$LATEST|[a-zA-Z0-9_-]+))?$`)
+var functionID = regexp.MustCompile(`^(?:(?:arn:(aws[a-zA-Z-]*):lambda:([a-z0-9-]+):)?(?:(\d{12}):)?function:)?([a-zA-Z0-9_-]+)(?::(\$LATEST|[a-zA-Z0-9_-]+))?$`)
 
 // ParseFunctionID takes s apart.
 func ParseFunctionID(s string) (FunctionID, error) {

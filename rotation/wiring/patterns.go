@@ -1,11 +1,9 @@
-package rotation
+package wiring
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -65,19 +63,6 @@ func withDefaults(m event.Matcher) event.Matcher {
 	}
 }
 
-// checkMatcher refuses a custom event that EventBridge would never deliver.
-func checkMatcher(m event.Matcher) error {
-	m = withDefaults(m)
-	var problems []error
-	if strings.HasPrefix(m.Source, "aws.") {
-		problems = append(problems, fmt.Errorf("source %q would match nothing: EventBridge keeps names that begin with aws. for AWS", m.Source))
-	}
-	if len(m.DetailType) > 128 {
-		problems = append(problems, fmt.Errorf("detail-type has %d characters, want 128 at most", len(m.DetailType)))
-	}
-	return errors.Join(problems...)
-}
-
 // split groups secrets so that the pattern of each group is short enough.
 func split(e Event, m event.Matcher, f Function, secrets []Secret) [][]Secret {
 	var groups [][]Secret
@@ -116,8 +101,8 @@ func sample(e Event, m event.Matcher, f Function, s Secret, now time.Time) []byt
 	m = withDefaults(m)
 	ev["source"], ev["detail-type"], ev["account"] = m.Source, m.DetailType, f.Account
 	detail := map[string]string{m.DetailKey: s.ARN}
-	if m.DetailKey != versionKey && s.current != "" {
-		detail[versionKey] = s.current
+	if m.DetailKey != event.VersionKey && s.current != "" {
+		detail[event.VersionKey] = s.current
 	}
 	ev["detail"] = detail
 	return []byte(encode(ev))
