@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 )
@@ -29,15 +32,26 @@ func (a awsFlags) clients(ctx context.Context, arnRegion string) (wiring.Clients
 	return wiring.NewClients(cfg), nil
 }
 
+// again are the flags that a command needs so that it means the same account and
+// Region as this one.
+func (a awsFlags) again(arnRegion string) string {
+	var flags []string
+	if region := cmp.Or(a.region, arnRegion); region != "" {
+		flags = append(flags, "--region", region)
+	}
+	if a.profile != "" {
+		flags = append(flags, "--profile", a.profile)
+	}
+	return strings.Join(flags, " ")
+}
+
 func (a awsFlags) load(ctx context.Context, arnRegion string) (aws.Config, error) {
 	if a.region != "" && arnRegion != "" && a.region != arnRegion {
 		return aws.Config{}, usageError{fmt.Errorf("--region %s contradicts the ARN, which is in %s: leave --region out", a.region, arnRegion)}
 	}
-	region := a.region
-	if arnRegion != "" {
-		region = arnRegion
-	}
-	options := []func(*config.LoadOptions) error{config.WithRegion(region)}
+	region := cmp.Or(arnRegion, a.region)
+	// The SDK's own log would stand between the lines that are meant for the user.
+	options := []func(*config.LoadOptions) error{config.WithRegion(region), config.WithLogger(logging.Nop{})}
 	if a.profile != "" {
 		options = append(options, config.WithSharedConfigProfile(a.profile))
 	}

@@ -17,7 +17,7 @@ func TestUsage(t *testing.T) {
 		{nil, []string{"no command, want notify, setup, verify or teardown", "See 'rotation --help'"}},
 		{[]string{"wire"}, []string{`unknown command "wire"`}},
 		{[]string{"setup"}, []string{"--function is missing", "See 'rotation setup --help'"}},
-		{[]string{"setup", "--function", "two words"}, []string{`function "two words" is none, want NAME`}},
+		{[]string{"setup", "--function", "two words"}, []string{`"two words" is no function, want NAME`}},
 		{[]string{"setup", "--function", "orders", "--event", "some"}, []string{`--event "some": want native, custom or both`}},
 		{[]string{"setup", "--function", "orders", "--output", "yaml"}, []string{`--output "yaml": want text, json, cloudformation, terraform`}},
 		{[]string{"setup", "--function", "orders", "--json", "--output", "terraform"}, []string{"--json contradicts --output terraform"}},

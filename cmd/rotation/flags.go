@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/spf13/cobra"
 
 	"github.com/aws-secretsmanager/lambda-extension/event"
@@ -76,8 +75,8 @@ func addMatcher(c *cobra.Command, m *event.Matcher, fallback string) {
 	c.Flags().StringVar(&m.DetailKey, "detail-key", "", "key of the secret's id in its detail (default: "+fallback+event.DefaultDetailKey+")")
 }
 
-// begin is what every command on a function does first: nothing is asked of AWS
-// before the whole command line makes sense.
+// begin is what every command on a function does first: it reads the whole command
+// line, then the AWS configuration.
 func (w *wiringFlags) begin(c *cobra.Command, a *awsFlags, out *output, args []string) (wiring.Spec, wiring.Clients, error) {
 	spec, err := w.wiring(c, args)
 	if err == nil {
@@ -120,13 +119,4 @@ func (w *wiringFlags) wiring(c *cobra.Command, args []string) (wiring.Spec, erro
 		return spec, usageError{fmt.Errorf("--event %q: want native, custom or both", w.event)}
 	}
 	return spec, nil
-}
-
-// regionOf returns the Region of an ARN, "" for everything else.
-func regionOf(id string) string {
-	a, err := arn.Parse(id)
-	if err != nil {
-		return ""
-	}
-	return a.Region
 }

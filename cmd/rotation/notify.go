@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/spf13/cobra"
 
 	"github.com/aws-secretsmanager/lambda-extension/rotation"
@@ -34,7 +35,11 @@ not an event.`,
 			if n.SecretID = args[0]; n.SecretID == "" {
 				return usageError{errors.New("SECRET_ID is empty, want a name or an ARN")}
 			}
-			clients, err := a.clients(c.Context(), cmp.Or(regionOf(n.Bus), regionOf(n.SecretID)))
+			bus, secret := regionOf(n.Bus), regionOf(n.SecretID)
+			if bus != "" && secret != "" && bus != secret {
+				return usageError{fmt.Errorf("--bus is in %s, the secret in %s: want both in one Region", bus, secret)}
+			}
+			clients, err := a.clients(c.Context(), cmp.Or(bus, secret))
 			if err != nil {
 				return err
 			}
@@ -87,8 +92,21 @@ func check(ctx context.Context, clients wiring.Clients, n rotation.Notification,
 	if err != nil {
 		return err
 	}
-	if n.VersionID != "" && !stages.Current {
+	switch {
+	case n.VersionID == "" || stages.Current:
+	case len(stages.Labels) == 0:
+		return fmt.Errorf("secret %q has no version %q with a label: functions would wait for it in vain; leave --version-id out, or see aws secretsmanager list-secret-version-ids", n.SecretID, n.VersionID)
+	default:
 		fmt.Fprintf(c.ErrOrStderr(), "note: version %s is not AWSCURRENT now (%s); functions wait for it\n", n.VersionID, stages)
 	}
 	return nil
+}
+
+// regionOf returns the Region of an ARN, "" for everything else.
+func regionOf(id string) string {
+	a, err := arn.Parse(id)
+	if err != nil {
+		return ""
+	}
+	return a.Region
 }

@@ -36,9 +36,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if ctx.Err() != nil {
-		err = fmt.Errorf("interrupted, and nothing is lost: run the same command again to complete it (%w)", err)
+		err = fmt.Errorf("interrupted; nothing is lost, run the same command again (%w)", err)
 	}
 	fmt.Fprintf(stderr, "rotation: %v\n", err)
+	if _, done := errors.AsType[printedError](err); !done && wantsJSON(c) {
+		_ = printJSON(stdout, because(err))
+	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprintf(stderr, "See '%s --help'.\n", c.CommandPath())
 		return exitUsage
@@ -65,7 +68,7 @@ Exit status: 0 done, or all holds; 1 an error, or something does not hold;
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_ = c.Usage()
+			fmt.Fprint(c.ErrOrStderr(), c.UsageString())
 			return usageError{errors.New("no command, want notify, setup, verify or teardown")}
 		},
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,8 +24,10 @@ The secrets named are all that the rule will match: name every one, each time.
 A rule or a permission of somebody else is never touched.
 
 Needs events:DescribeRule, ListRules, ListTagsForResource, ListTargetsByRule,
-PutRule, TagResource and PutTargets; lambda:GetFunctionConfiguration, GetPolicy
-and AddPermission; secretsmanager:DescribeSecret.`,
+PutRule, TagResource and PutTargets, with ListEventBuses and DescribeEventBus for
+other buses and accounts; lambda:GetFunctionConfiguration, GetPolicy and
+AddPermission; secretsmanager:DescribeSecret. To take a rule away that fewer
+secrets no longer need: events:RemoveTargets, DeleteRule, lambda:RemovePermission.`,
 		Example: `  rotation setup --function orders --secret prod/db
   rotation setup --function orders:live --secret prod/db --secret prod/api-key --dry-run
   rotation setup --function orders --secret prod/db --output cloudformation`,
@@ -41,7 +44,7 @@ and AddPermission; secretsmanager:DescribeSecret.`,
 			if err != nil {
 				return err
 			}
-			return carryOut(c, plan, dryRun, out.format, "Next: rotation verify --function "+spec.Function.String())
+			return carryOut(c, plan, dryRun, out.format, strings.TrimSpace("Next: rotation verify --function "+spec.Function.String()+" "+a.again(spec.Function.Region)))
 		},
 	}
 	w.addFunction(c)
@@ -64,8 +67,8 @@ func newTeardown(a *awsFlags) *cobra.Command {
 		Long: `Take away the rules, targets and permissions that setup made for a function, and
 nothing else. The function may be gone already.
 
-Needs events:ListEventBuses (unless --bus is given), ListRules,
-ListTagsForResource, ListTargetsByRule, RemoveTargets and DeleteRule;
+Needs events:ListEventBuses (DescribeEventBus with --bus), ListRules,
+ListTagsForResource, ListTargetsByRule, DescribeRule, RemoveTargets and DeleteRule;
 lambda:GetFunctionConfiguration, GetPolicy and RemovePermission.`,
 		Example: `  rotation teardown --function orders
   rotation teardown --function orders --event custom --dry-run`,
@@ -92,6 +95,7 @@ lambda:GetFunctionConfiguration, GetPolicy and RemovePermission.`,
 
 // planOutput is a plan and how far it came.
 type planOutput struct {
+	errorOutput
 	Function string       `json:"function"`
 	DryRun   bool         `json:"dryRun"`
 	Changes  int          `json:"changes"` // made, or to be made in a dry run
@@ -130,11 +134,7 @@ func carryOut(c *cobra.Command, plan *wiring.Plan, dryRun bool, format, next str
 		})
 	}
 	if format == formatJSON {
-		printErr := printJSON(c.OutOrStdout(), describe(plan, dryRun, done))
-		if err == nil {
-			err = printErr
-		}
-		return err
+		return printed(c, describe(plan, dryRun, done, err), err)
 	}
 	if err == nil {
 		text.end(plan, dryRun, next)
@@ -142,8 +142,8 @@ func carryOut(c *cobra.Command, plan *wiring.Plan, dryRun bool, format, next str
 	return err
 }
 
-func describe(plan *wiring.Plan, dryRun bool, done int) planOutput {
-	o := planOutput{Function: plan.Function, DryRun: dryRun, Notes: plan.Notes, Steps: []stepOutput{}}
+func describe(plan *wiring.Plan, dryRun bool, done int, failure error) planOutput {
+	o := planOutput{errorOutput: because(failure), Function: plan.Function, DryRun: dryRun, Notes: plan.Notes, Steps: []stepOutput{}}
 	for _, r := range plan.Rules {
 		o.Rules = append(o.Rules, ruleOutput{r.Name, r.Bus, r.ARN, r.Event, r.Pattern, r.Secrets})
 	}

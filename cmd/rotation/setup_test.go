@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 )
 
@@ -89,7 +90,6 @@ func TestSetupIsIdempotentAndTeardownComplete(t *testing.T) {
 		{"--function", "123456789012:function:orders", "--event", "both"},
 		{"--function", "orders", "--event", "custom", "--bus", "mine"},
 		{"--function", "orders", "--event", "both", "--bus", "arn:aws:events:us-east-1:123456789012:event-bus/mine"},
-		{"--function", "orders", "--event", "custom", "--source", "my.app", "--detail-type", "Rotated", "--detail-key", "arn"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			w.t = t
@@ -111,11 +111,7 @@ func TestSetupIsIdempotentAndTeardownComplete(t *testing.T) {
 			if got := w.writes(); len(got) != 0 || w.state(function) != wired {
 				t.Errorf("the second setup wrote %q", got)
 			}
-			verify := []string{"verify", "--function", args[1], "--secret", "prod/db"}
-			if i := slices.Index(args, "--source"); i >= 0 {
-				verify = append(verify, args[i:]...)
-			}
-			w.must(verify...)
+			w.must("verify", "--function", args[1], "--secret", "prod/db")
 			if got := w.writes(); len(got) != 0 {
 				t.Errorf("verify wrote %q", got)
 			}
@@ -132,6 +128,33 @@ func TestSetupIsIdempotentAndTeardownComplete(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The function's own variables say what its extension recognises.
+func TestEventOfOnesOwn(t *testing.T) {
+	w := newWorld(t)
+	flags := []string{"--source", "my.app", "--detail-type", "It's rotated", "--detail-key", "arn"}
+	out := w.must(append([]string{"setup", "--function", "orders", "--event", "custom"}, flags...)...)
+	if !strings.Contains(out, "the function's own variables name another custom event") {
+		t.Errorf("setup printed\n%s", out)
+	}
+	w.only(wiring.CheckRecognised, wiring.Unknown, `"secretsmanager", "Secret Rotation"`, `--arg SECRETS_ROTATION_DETAIL_TYPE 'It'\''s rotated'`, flags...)
+	if bad := w.checks(append(flags, "--send")...); len(bad) != 2 || !strings.Contains(bad[wiring.CheckAnswer].Detail, "ordinary") {
+		t.Errorf("sent to a handler that does not know the event: %+v", bad)
+	}
+	w.lambda.Configure("orders", func(f *awstest.Function) {
+		f.Env = map[string]string{"SECRET": "prod/db", "SECRETS_ROTATION_SOURCE": "my.app", "SECRETS_ROTATION_DETAIL_TYPE": "It's rotated", "SECRETS_ROTATION_DETAIL_KEY": "arn"}
+	})
+	if out := w.must("setup", "--function", "orders", "--event", "custom"); !strings.Contains(out, "Nothing to change.") {
+		t.Errorf("with the variables, setup printed\n%s", out)
+	}
+	w.must("verify", "--function", "orders")
+	w.fails(exitFailed, []string{"not everything holds"}, "verify", "--function", "orders", "--source", "another")
+	// What is printed to mend a rule must not forget how the event looks.
+	events, _ := w.clients()
+	_, err := events.RemoveTargets(t.Context(), &eventbridge.RemoveTargetsInput{Rule: aws.String("secrets-rotation-orders-custom"), Ids: []string{"secrets-rotation"}})
+	w.do(err)
+	w.only(wiring.CheckTarget, wiring.Failed, "it has no target", `--source my.app --detail-type 'It'\''s rotated' --detail-key arn`, flags...)
 }
 
 func TestOtherPartitions(t *testing.T) {
@@ -210,7 +233,7 @@ func TestWhatIsNotOursStays(t *testing.T) {
 	_, err := events.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("secrets-rotation-orders-native"), EventPattern: aws.String(`{"source":["theirs"]}`)})
 	w.do(err)
 	before := w.state("orders")
-	w.fails(exitFailed, []string{`rule "secrets-rotation-orders-native" is there and not ours`, "nothing was changed", "rename or delete it"},
+	w.fails(exitFailed, []string{`rule "secrets-rotation-orders-native" is there and not ours`, "Nothing was changed", "rename or delete it"},
 		"setup", "--function", "orders", "--secret", "prod/db")
 	w.must("teardown", "--function", "orders")
 	if got := w.state("orders"); got != before {

@@ -15,7 +15,7 @@ import (
 )
 
 // template prints the rules for another tool to make. Nothing is written, and what
-// that tool makes is not touched by teardown.
+// that tool makes has neither our tags nor our statement ids, so teardown leaves it.
 func template(c *cobra.Command, clients wiring.Clients, w wiring.Spec, format string) error {
 	rules, function, err := clients.Rules(c.Context(), w)
 	if err != nil {
@@ -117,7 +117,6 @@ func terraformRule(body *hclwrite.Body, name string, r wiring.Rule) error {
 		return err
 	}
 	permission := body.AppendNewBlock("resource", []string{"aws_lambda_permission", name}).Body()
-	set(permission, "statement_id", r.StatementID)
 	set(permission, "action", "lambda:InvokeFunction")
 	set(permission, "function_name", strings.TrimSuffix(r.FunctionARN, ":"+function.Qualifier))
 	if function.Qualifier != "" {
@@ -142,12 +141,4 @@ func value(text string) (cty.Value, error) {
 		return cty.NilVal, err
 	}
 	return ctyjson.Unmarshal([]byte(text), t)
-}
-
-// printJSON prints v as one document, every character as it is.
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

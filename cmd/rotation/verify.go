@@ -39,18 +39,19 @@ iam:SimulatePrincipalPolicy. With --send: lambda:InvokeFunction, events:PutEvent
 			if err != nil {
 				return err
 			}
-			v.Spec = spec
+			v.Spec, v.Flags = spec, a.again(spec.Function.Region)
 			report, err := clients.Verify(c.Context(), v)
 			if err != nil {
 				return err
 			}
-			if out.format == formatJSON {
-				err = printJSON(c.OutOrStdout(), report)
-			} else {
-				err = printReport(c.OutOrStdout(), report)
-			}
-			if err == nil && !report.Holds {
+			if !report.Holds {
 				err = errNotHeld
+			}
+			if out.format == formatJSON {
+				return printed(c, report, err)
+			}
+			if printErr := printReport(c.OutOrStdout(), report); printErr != nil {
+				return printErr
 			}
 			return err
 		},

@@ -94,13 +94,13 @@ func TestFaultsOfTheFunction(t *testing.T) {
 			},
 		},
 		{
-			"other secret", wiring.CheckVariable, wiring.Failed, "SECRET names prod/other", `"prod/other,prod/db"`,
+			"other secret", wiring.CheckVariable, wiring.Failed, "SECRET names prod/other", "jq --arg k SECRET --arg v prod/db ",
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Env = map[string]string{"SECRET": "prod/other"} })
 			},
 		},
 		{
-			"other variable", wiring.CheckVariable, wiring.Failed, "MINE is not set", `.Variables["MINE"]="prod/db"`,
+			"other variable", wiring.CheckVariable, wiring.Failed, "MINE is not set", "jq --arg k MINE --arg v prod/db ",
 			func(w *world) {
 				w.lambda.Configure("orders", func(f *awstest.Function) { f.Env = map[string]string{"SECRET": "prod/db", "SECRETS_KEY": "MINE"} })
 			},
@@ -221,7 +221,7 @@ func TestSend(t *testing.T) {
 	}{
 		{"no extension behind it", `"` + canary + `"`, "", "the handler took the event for an ordinary one"},
 		{"not held", `{"rotated":false}`, "", "does not hold this secret"},
-		{"failed refresh", `{"errorType":"RotationError","errorMessage":"rotation of prod/db: AccessDeniedException"}`, "Unhandled", "RotationError: rotation of prod/db: AccessDeniedException"},
+		{"failed refresh", `{"errorType":"RotationError","errorMessage":"rotation of prod/db: AccessDeniedException"}`, "Unhandled", "the refresh failed: rotation of prod/db: AccessDeniedException"},
 		{"no reason given", `oops`, "Unhandled", "did not say why"},
 	} {
 		w.lambda.Handle("orders", func(context.Context, []byte) ([]byte, string) { return []byte(tc.answer), tc.failure })

@@ -82,11 +82,8 @@ func action(err error) string {
 		"EventBridge": "events", "Lambda": "lambda", "Secrets Manager": "secretsmanager", "IAM": "iam",
 	}[op.Service()]
 	name := op.Operation()
-	switch name {
-	case "Invoke":
+	if name == "Invoke" {
 		name = "InvokeFunction"
-	case "GetLayerVersionByArn":
-		name = "GetLayerVersion"
 	}
 	if service == "" {
 		service = strings.ToLower(strings.ReplaceAll(op.Service(), " ", ""))

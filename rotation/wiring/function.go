@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -28,7 +27,7 @@ var functionID = regexp.MustCompile(`^(?:(?:arn:(aws[a-zA-Z-]*):lambda:([a-z0-9-
 func ParseFunctionID(s string) (FunctionID, error) {
 	m := functionID.FindStringSubmatch(s)
 	if m == nil || m[1] != "" && m[3] == "" {
-		return FunctionID{}, fmt.Errorf("function %q is none, want NAME, NAME:ALIAS, NAME:VERSION or an ARN", s)
+		return FunctionID{}, fmt.Errorf("%q is no function, want NAME, NAME:ALIAS, NAME:VERSION or an ARN", s)
 	}
 	if m[5] == "$LATEST" {
 		m[5] = ""
@@ -47,13 +46,10 @@ func (f FunctionID) String() string {
 
 // unqualified is how calls name the function; the qualifier is a parameter of its own.
 func (f FunctionID) unqualified() string {
-	switch {
-	case f.Partition != "":
-		return "arn:" + f.Partition + ":lambda:" + f.Region + ":" + f.Account + ":function:" + f.Name
-	case f.Account != "":
-		return f.Account + ":function:" + f.Name
+	if f.Partition == "" {
+		return f.Name
 	}
-	return f.Name
+	return "arn:" + f.Partition + ":lambda:" + f.Region + ":" + f.Account + ":function:" + f.Name
 }
 
 func (f FunctionID) qualifier() *string {
@@ -84,8 +80,9 @@ func (c Clients) function(ctx context.Context, id FunctionID) (Function, error) 
 	out, err := c.Lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{
 		FunctionName: aws.String(id.unqualified()), Qualifier: id.qualifier(),
 	})
+	missing := &NotFoundError{What: "function", ID: id.String(), Region: c.region()}
 	if _, ok := errors.AsType[*lambdatypes.ResourceNotFoundException](err); ok {
-		return Function{}, &NotFoundError{What: "function", ID: id.String(), Region: c.region()}
+		return Function{}, missing
 	}
 	if err != nil {
 		return Function{}, fmt.Errorf("look up function %q: %w", id, Explain(err))
@@ -94,15 +91,13 @@ func (c Clients) function(ctx context.Context, id FunctionID) (Function, error) 
 	if err != nil || base.Partition == "" {
 		return Function{}, fmt.Errorf("look up function %q: Lambda answered with the ARN %q", id, aws.ToString(out.FunctionArn))
 	}
-	base.Qualifier = id.Qualifier // asked for a version, Lambda answers with it; asked for an alias, not everywhere
-	f := Function{FunctionID: base, config: out}
-	f.ARN = strings.Join(append([]string{base.unqualified()}, f.qualifiers()...), ":")
-	return f, nil
-}
-
-func (f FunctionID) qualifiers() []string {
-	if f.Qualifier == "" {
-		return nil
+	if id.Account != "" && base.Account != id.Account {
+		return Function{}, missing
 	}
-	return []string{f.Qualifier}
+	base.Qualifier = id.Qualifier // asked for a version, Lambda answers with it; asked for an alias, not everywhere
+	f := Function{FunctionID: base, ARN: base.unqualified(), config: out}
+	if base.Qualifier != "" {
+		f.ARN += ":" + base.Qualifier
+	}
+	return f, nil
 }

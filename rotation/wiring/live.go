@@ -24,6 +24,7 @@ type liveRule struct {
 	enabled     bool
 	tags        []types.Tag
 	targets     []types.Target
+	event       Event // of a rule of ours
 }
 
 // readRule reads a rule with its tags and targets. One that does not exist, on a
@@ -36,15 +37,20 @@ func (c Clients) readRule(ctx context.Context, bus, name string) (liveRule, erro
 	if err != nil {
 		return liveRule{}, fmt.Errorf("read rule %q: %w", name, Explain(err))
 	}
-	r := liveRule{
-		exists: true, arn: aws.ToString(out.Arn), bus: bus, name: name,
-		pattern: aws.ToString(out.EventPattern), description: aws.ToString(out.Description),
-		enabled: out.State != types.RuleStateDisabled,
+	return c.complete(ctx, bus, types.Rule{Name: &name, Arn: out.Arn, EventPattern: out.EventPattern, Description: out.Description, State: out.State})
+}
+
+// complete reads the tags and targets of a rule.
+func (c Clients) complete(ctx context.Context, bus string, rule types.Rule) (r liveRule, err error) {
+	r = liveRule{
+		exists: true, arn: aws.ToString(rule.Arn), bus: bus, name: aws.ToString(rule.Name),
+		pattern: aws.ToString(rule.EventPattern), description: aws.ToString(rule.Description),
+		enabled: rule.State != types.RuleStateDisabled,
 	}
 	if r.tags, err = c.tagsOf(ctx, r.arn); err != nil {
 		return liveRule{}, err
 	}
-	r.targets, err = c.targetsOf(ctx, bus, name)
+	r.targets, err = c.targetsOf(ctx, bus, r.name)
 	return r, err
 }
 
@@ -95,15 +101,10 @@ func busParameter(bus string) *string {
 	return &bus
 }
 
-// ruleRef is a rule of ours that was found by its name and its tags.
-type ruleRef struct {
-	Rule
-	targets []types.Target
-}
-
-// ownRules finds the rules that were made for a function on one bus.
-func (c Clients) ownRules(ctx context.Context, f FunctionID, bus string) ([]ruleRef, error) {
-	var found []ruleRef
+// ownRules finds the rules that were made for a function on one bus, by their
+// names and tags.
+func (c Clients) ownRules(ctx context.Context, f FunctionID, bus string) ([]liveRule, error) {
+	var found []liveRule
 	in := &eventbridge.ListRulesInput{NamePrefix: aws.String(rulePrefix + functionPart(f) + "-"), EventBusName: busParameter(bus)}
 	for {
 		out, err := c.Events.ListRules(ctx, in)
@@ -113,37 +114,23 @@ func (c Clients) ownRules(ctx context.Context, f FunctionID, bus string) ([]rule
 		if err != nil {
 			return nil, fmt.Errorf("list rules on bus %q: %w", bus, Explain(err))
 		}
-		for _, r := range out.Rules {
-			ref, ours, err := c.ownRule(ctx, f, bus, r)
+		for _, rule := range out.Rules {
+			e, ok := ruleEvent(f, aws.ToString(rule.Name))
+			if !ok {
+				continue
+			}
+			r, err := c.complete(ctx, bus, rule)
 			if err != nil {
 				return nil, err
 			}
-			if ours {
-				found = append(found, ref)
+			if r.event = e; owned(r.tags, f) {
+				found = append(found, r)
 			}
 		}
 		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
 			return found, nil
 		}
 	}
-}
-
-func (c Clients) ownRule(ctx context.Context, f FunctionID, bus string, r types.Rule) (ref ruleRef, ours bool, err error) {
-	name, ruleARN := aws.ToString(r.Name), aws.ToString(r.Arn)
-	e, ok := ruleEvent(f, name)
-	if !ok {
-		return ruleRef{}, false, nil
-	}
-	list, err := c.tagsOf(ctx, ruleARN)
-	if err != nil || !owned(list, f) {
-		return ruleRef{}, false, err
-	}
-	ref.Rule = Rule{
-		Event: e, Name: name, Bus: bus, ARN: ruleARN, Pattern: aws.ToString(r.EventPattern),
-		TargetID: targetID, StatementID: statementID(bus, name, e),
-	}
-	ref.targets, err = c.targetsOf(ctx, bus, name)
-	return ref, err == nil, err
 }
 
 // buses lists the names of all event buses that can have rules of ours.
@@ -165,9 +152,6 @@ func (c Clients) buses(ctx context.Context) ([]string, error) {
 		}
 	}
 }
-
-// eventTarget is a target of a rule.
-type eventTarget = types.Target
 
 // dropped returns the secrets that a pattern of ours matched and the new one does
 // not, as far as a pattern of exact values tells.

@@ -49,8 +49,7 @@ func patternFor(e Event, m event.Matcher, f Function, secrets []Secret) string {
 	m = withDefaults(m)
 	p := eventPattern{Source: []string{m.Source}, DetailType: []string{m.DetailType}, Detail: map[string][]string{}}
 	for _, s := range secrets {
-		ids := []string{s.Name, s.ARN, s.partialARN()}
-		p.Detail[m.DetailKey] = append(p.Detail[m.DetailKey], slices.Compact(ids)...)
+		p.Detail[m.DetailKey] = append(p.Detail[m.DetailKey], s.spellings(Custom)...)
 	}
 	return encode(p)
 }
@@ -85,9 +84,18 @@ func samePattern(a, b string) bool {
 	return encode(x) == encode(y)
 }
 
-// sample returns an event as EventBridge would deliver it for a rotation of s to
-// its current version. Functions that hold that version do nothing.
-func sample(e Event, m event.Matcher, f Function, s Secret, now time.Time) []byte {
+// spellings are what an event may call a secret: Secrets Manager's own has its name
+// and ARN, and a custom one what its sender likes.
+func (s Secret) spellings(e Event) []string {
+	if e == Native {
+		return []string{s.ARN}
+	}
+	return slices.Compact([]string{s.Name, s.ARN, s.partialARN()})
+}
+
+// sample returns an event as EventBridge would deliver it for a rotation of s, called
+// id, to its current version. Functions that hold that version do nothing.
+func sample(e Event, m event.Matcher, f Function, s Secret, id string, now time.Time) []byte {
 	ev := map[string]any{
 		"version": "0", "id": sampleID, "account": s.account(), "region": f.Region,
 		"time": now.UTC().Format(time.RFC3339), "resources": []string{},
@@ -100,7 +108,7 @@ func sample(e Event, m event.Matcher, f Function, s Secret, now time.Time) []byt
 	}
 	m = withDefaults(m)
 	ev["source"], ev["detail-type"], ev["account"] = m.Source, m.DetailType, f.Account
-	detail := map[string]string{m.DetailKey: s.ARN}
+	detail := map[string]string{m.DetailKey: id}
 	if m.DetailKey != event.VersionKey && s.current != "" {
 		detail[event.VersionKey] = s.current
 	}

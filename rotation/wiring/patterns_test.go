@@ -49,7 +49,7 @@ func TestSamplesMatchPatternAndExtension(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, s := range append(secrets, secretNamed("prod/other")) {
-				ev := sample(e, m, orders, s, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC))
+				ev := sample(e, m, orders, s, s.ARN, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC))
 				matched, err := p.Match(ev)
 				if want := s.Name != "prod/other"; err != nil || matched != want {
 					t.Errorf("%s %+v %s: matched %v, %v; want %v", e, m, s.Name, matched, err, want)

@@ -64,6 +64,28 @@ func (p functionPolicy) statement(id string) (statement, bool) {
 	return statement{}, false
 }
 
+// wiredRule is a rule with a permission of ours: its id is the one that follows from the rule which
+// it lets in.
+type wiredRule struct {
+	sid, ruleARN, bus, name string
+	event                   Event
+}
+
+// wired returns the rules that were let in by permissions of ours.
+func (p functionPolicy) wired(f FunctionID) []wiredRule {
+	var found []wiredRule
+	for _, s := range p.statements {
+		bus, name, ok := busOfRule(s.sourceARN())
+		if !ok {
+			continue
+		}
+		if e, ok := ruleEvent(f, name); ok && s.Sid == statementID(bus, name, e) {
+			found = append(found, wiredRule{s.Sid, s.sourceARN(), bus, name, e})
+		}
+	}
+	return found
+}
+
 // sourceARN is the rule that a statement lets in.
 func (s statement) sourceARN() string {
 	for _, keys := range s.Condition {
@@ -78,9 +100,9 @@ func (s statement) sourceARN() string {
 
 // allows reports whether the policy text lets a rule invoke a function.
 //
-// EventBridge tells Lambda the rule and not the account: a condition on
-// aws:SourceAccount keeps its events out without a word.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+// EventBridge tells Lambda the rule and not the account, which is in the rule's ARN:
+// a condition on aws:SourceAccount keeps its events out without a word.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/events/CWE_Troubleshooting.html#LAMfunctionNotInvoked
 func allows(text string, ruleARN, functionARN string) (policy.Decision, error) {
 	document, err := policy.Parse([]byte(text))
 	if err != nil {
@@ -126,7 +148,18 @@ func (c Clients) addPermission(ctx context.Context, f Function, want Rule) error
 		StatementId: &want.StatementID, Action: aws.String(invokeAction), Principal: aws.String(eventBridge),
 		SourceArn: &want.ARN,
 	})
-	return err
+	if _, taken := errors.AsType[*types.ResourceConflictException](err); !taken {
+		return err
+	}
+	// The call was made already, and its answer lost; or another setup was faster.
+	p, readErr := c.functionPolicy(ctx, f.FunctionID)
+	if readErr != nil {
+		return err
+	}
+	if s, planErr := c.planPermission(f, want, p); planErr != nil || s.Change != Keep {
+		return err
+	}
+	return nil
 }
 
 func (c Clients) removePermission(ctx context.Context, f FunctionID, id string) error {

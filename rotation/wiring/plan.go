@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
 // Change is what a [Step] does.
@@ -71,7 +75,7 @@ type NotOursError struct {
 }
 
 func (e *NotOursError) Error() string {
-	return fmt.Sprintf("%s %q is there and not ours: %s; nothing was changed: %s", e.What, e.Name, e.Why, e.Mend)
+	return fmt.Sprintf("%s %q is there and not ours: %s. Nothing was changed; %s", e.What, e.Name, e.Why, e.Mend)
 }
 
 // Plan reads what is there and works out what must be written so that rotations of
@@ -79,11 +83,14 @@ func (e *NotOursError) Error() string {
 // exist is a [*NotFoundError], missing permissions of the caller are an
 // [*AccessError], what somebody else made under our names is a [*NotOursError].
 func (c Clients) Plan(ctx context.Context, w Spec) (*Plan, error) {
-	l, w, err := c.complete(ctx, w)
+	l, w, err := c.prepare(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Function: l.function.ARN}
+	if err := c.checkAccount(ctx, w.Function, l.function); err != nil {
+		return nil, err
+	}
+	p := &Plan{Function: l.function.ARN, Notes: l.notes(w)}
 	policy, err := c.functionPolicy(ctx, l.function.FunctionID)
 	if err != nil {
 		return nil, err
@@ -104,7 +111,7 @@ func (c Clients) Plan(ctx context.Context, w Spec) (*Plan, error) {
 // Rules returns the rules that w asks for, whatever is there: for templates of
 // other tools. It writes nothing, and its errors are those of [Clients.Plan].
 func (c Clients) Rules(ctx context.Context, w Spec) (rules []Rule, function string, err error) {
-	l, w, err := c.complete(ctx, w)
+	l, w, err := c.prepare(ctx, w)
 	if err != nil {
 		return nil, "", err
 	}
@@ -114,8 +121,8 @@ func (c Clients) Rules(ctx context.Context, w Spec) (rules []Rule, function stri
 	return rules, l.function.ARN, nil
 }
 
-// complete looks up what w names, and refuses what would never deliver anything.
-func (c Clients) complete(ctx context.Context, w Spec) (looked, Spec, error) {
+// prepare looks up what w names, and refuses what would never deliver anything.
+func (c Clients) prepare(ctx context.Context, w Spec) (looked, Spec, error) {
 	if err := w.check(); err != nil {
 		return looked{}, w, err
 	}
@@ -125,6 +132,22 @@ func (c Clients) complete(ctx context.Context, w Spec) (looked, Spec, error) {
 	}
 	w.Matcher = l.matcher // the function's variables are in it now
 	return l, w, errors.Join(w.check(), alive(l.secrets))
+}
+
+// checkAccount refuses a function of another account, which only an id with an
+// account can name: rules are made in the caller's.
+func (c Clients) checkAccount(ctx context.Context, id FunctionID, f Function) error {
+	if id.Account == "" {
+		return nil
+	}
+	out, err := c.Events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{})
+	if err != nil {
+		return fmt.Errorf("read the default event bus: %w", Explain(err))
+	}
+	if bus, err := arn.Parse(aws.ToString(out.Arn)); err == nil && bus.AccountID != f.Account {
+		return fmt.Errorf("function %q is of account %s, and your credentials are of %s: use some of the function's account", f, f.Account, bus.AccountID)
+	}
+	return nil
 }
 
 // alive refuses secrets that are marked for deletion: they send no events.
@@ -164,28 +187,10 @@ func (c Clients) planRuleItself(f Function, want Rule, have liveRule) Step {
 	if want.Bus != DefaultBus {
 		s.Detail += ", on bus " + want.Bus
 	}
-	var why []string
-	switch {
-	case !have.exists:
+	if !have.exists {
 		s.Change = Create
-	case !samePattern(have.pattern, want.Pattern):
+	} else if why := differences(want, have); len(why) > 0 {
 		s.Change = Update
-		why = append(why, "pattern")
-		if lost := dropped(have.pattern, want); len(lost) > 0 {
-			why = append(why, "no longer matches "+strings.Join(lost, ", "))
-		}
-		fallthrough
-	default:
-		if !have.enabled {
-			s.Change = Update
-			why = append(why, "was disabled")
-		}
-		if have.description != want.Description {
-			s.Change = Update
-			why = append(why, "description")
-		}
-	}
-	if len(why) > 0 {
 		s.Detail += " (" + strings.Join(why, "; ") + ")"
 	}
 	if s.Change != Keep {
@@ -194,12 +199,34 @@ func (c Clients) planRuleItself(f Function, want Rule, have liveRule) Step {
 	return s
 }
 
+// differences says what of a rule of ours is not as it should be.
+func differences(want Rule, have liveRule) []string {
+	var why []string
+	if !samePattern(have.pattern, want.Pattern) {
+		why = append(why, "pattern")
+	}
+	if lost := dropped(have.pattern, want); len(lost) > 0 {
+		why = append(why, "no longer matches "+strings.Join(lost, ", "))
+	}
+	if !have.enabled {
+		why = append(why, "was disabled")
+	}
+	if have.description != want.Description {
+		why = append(why, "description")
+	}
+	return why
+}
+
 // planLeftovers adds what an earlier run made and this one no longer wants: the
-// further rules of a longer list of secrets. Rules for the other event stay.
+// further rules of a longer list of secrets. Rules for the other event, or on
+// another bus, stay.
 func (c Clients) planLeftovers(ctx context.Context, p *Plan, w Spec, l looked, policy functionPolicy) error {
-	buses := []string{DefaultBus}
-	if l.bus != DefaultBus {
-		buses = append(buses, l.bus)
+	buses, err := c.buses(ctx)
+	if isAccessError(err) {
+		buses, err = slices.Compact([]string{DefaultBus, l.bus}), nil
+	}
+	if err != nil {
+		return err
 	}
 	for _, bus := range buses {
 		rules, err := c.ownRules(ctx, l.function.FunctionID, bus)
@@ -207,18 +234,14 @@ func (c Clients) planLeftovers(ctx context.Context, p *Plan, w Spec, l looked, p
 			return err
 		}
 		for _, r := range rules {
-			planned := slices.ContainsFunc(p.Rules, func(want Rule) bool { return want.Name == r.Name && want.Bus == r.Bus })
+			planned := slices.ContainsFunc(p.Rules, func(want Rule) bool { return want.Name == r.name && want.Bus == bus })
 			switch {
 			case planned:
-			case w.has(r.Event) && (r.Event == Native || bus == l.bus):
-				steps, err := c.planRuleRemoval(ctx, l.function.FunctionID, r, policy)
-				if err != nil {
-					return err
-				}
-				p.Steps = append(p.Steps, steps...)
+			case slices.Contains(w.events(), r.event) && bus == l.busFor(r.event):
+				p.Steps = append(p.Steps, c.planRuleRemoval(l.function.FunctionID, r, policy)...)
 			default:
-				p.Notes = append(p.Notes, fmt.Sprintf("rule %s on bus %s, for the %s event, is of an earlier run and stays: rotation teardown --function %s --event %s removes it",
-					r.Name, bus, r.Event, l.function.FunctionID, r.Event))
+				p.Notes = append(p.Notes, fmt.Sprintf("rule %s on bus %s, for the %s event, is of an earlier run and stays: rotation teardown --function %s --event %s --bus %s removes it",
+					r.name, bus, r.event, l.function.FunctionID, r.event, bus))
 			}
 		}
 	}

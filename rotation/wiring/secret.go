@@ -25,6 +25,7 @@ type Secret struct {
 
 	current string              // the version that is AWSCURRENT, "" if there is none
 	stages  map[string][]string // by version
+	tags    map[string]string
 }
 
 // partialARN is the ARN without its suffix, as some callers spell it.
@@ -54,6 +55,10 @@ func (c Clients) secret(ctx context.Context, id string) (Secret, error) {
 		KeyID: aws.ToString(out.KmsKeyId), Deleted: aws.ToTime(out.DeletedDate),
 		stages: out.VersionIdsToStages,
 	}
+	s.tags = make(map[string]string, len(out.Tags))
+	for _, t := range out.Tags {
+		s.tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
 	for version, stages := range out.VersionIdsToStages {
 		if slices.Contains(stages, currentStage) {
 			s.current = version
@@ -70,9 +75,6 @@ type Stages struct {
 
 // String is for a message.
 func (s Stages) String() string {
-	if len(s.Labels) == 0 {
-		return "it has no label, or is no version of this secret"
-	}
 	return "it is " + strings.Join(s.Labels, ", ")
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws-secretsmanager/lambda-extension/event"
@@ -110,13 +111,32 @@ func (f Function) matcher(m event.Matcher) event.Matcher {
 	return m
 }
 
+// busFor is where an event comes in.
+func (l looked) busFor(e Event) string {
+	if e == Native {
+		return DefaultBus
+	}
+	return l.bus
+}
+
+// notes are what can keep events away though the rules are right.
+func (l looked) notes(w Spec) []string {
+	var notes []string
+	for _, s := range l.secrets {
+		if slices.Contains(w.events(), Native) && s.account() != l.function.Account {
+			notes = append(notes, fmt.Sprintf("secret %s is of account %s, where its event is sent: forward it from the default bus there to the one here", s.Name, s.account()))
+		}
+	}
+	if own := l.function.matcher(event.Matcher{}); slices.Contains(w.events(), Custom) && withDefaults(l.matcher) != withDefaults(own) {
+		notes = append(notes, "the function's own variables name another custom event: set SECRETS_ROTATION_SOURCE, _DETAIL_TYPE and _DETAIL_KEY there too, unless its code does")
+	}
+	return notes
+}
+
 // rules returns what must be there for one event. It has more than one rule only
 // where a pattern would become too long.
 func (l looked) rules(e Event) []Rule {
-	bus := DefaultBus
-	if e == Custom {
-		bus = l.bus
-	}
+	bus := l.busFor(e)
 	var rules []Rule
 	for i, group := range split(e, l.matcher, l.function, l.secrets) {
 		name := ruleName(l.function.FunctionID, e, i+1)
@@ -164,13 +184,4 @@ func (w Spec) events() []Event {
 		return []Event{Native}
 	}
 	return w.Events
-}
-
-func (w Spec) has(e Event) bool {
-	for _, other := range w.events() {
-		if other == e {
-			return true
-		}
-	}
-	return false
 }

@@ -3,6 +3,7 @@ package wiring
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,6 +42,7 @@ const (
 	CheckEnabled      = "rule is enabled"
 	CheckPattern      = "rule matches the event"
 	CheckTarget       = "target is the function"
+	CheckRecognised   = "function recognises the event"
 	CheckPermission   = "EventBridge may invoke the function"
 	CheckPublished    = "event is published"
 	CheckAnswer       = "extension answers the event"
@@ -59,6 +61,9 @@ type Verification struct {
 	// Layer is a part of the name of the layer, for one that was not published under
 	// its usual name; "" is aws-secretsmanager.
 	Layer string
+	// Flags are put into the commands that the report prints: --region and --profile,
+	// where the caller has been given them.
+	Flags string
 	// Send invokes the function with a rotation event for each secret that names its
 	// current version, and publishes the custom event where that one is wired. It
 	// changes no secret.
@@ -70,10 +75,7 @@ type Verification struct {
 // report; the error is of a function that does not exist, or of calls without
 // which nothing can be said.
 func (c Clients) Verify(ctx context.Context, v Verification) (*Report, error) {
-	if err := c.settled(ctx, v.Function); err != nil {
-		return nil, err
-	}
-	f, err := c.function(ctx, v.Function)
+	f, err := c.settled(ctx, v.Function)
 	if err != nil {
 		return nil, err
 	}
@@ -119,20 +121,20 @@ const (
 
 // settled waits for the end of a change of the function that is under way.
 // https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
-func (c Clients) settled(ctx context.Context, id FunctionID) error {
+func (c Clients) settled(ctx context.Context, id FunctionID) (Function, error) {
 	for end := time.Now().Add(settleTimeout); ; {
 		f, err := c.function(ctx, id)
 		if err != nil {
-			return err
+			return f, err
 		}
 		underWay := f.config.State == lambdatypes.StatePending || f.config.LastUpdateStatus == lambdatypes.LastUpdateStatusInProgress
 		if !underWay || time.Now().After(end) {
-			return nil
+			return f, nil
 		}
 		select {
 		case <-time.After(settlePoll):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return f, context.Cause(ctx)
 		}
 	}
 }
@@ -152,8 +154,14 @@ type report struct {
 }
 
 func (r *report) add(name, on string, status Status, detail, mend string) {
+	if r.v.Flags != "" {
+		mend = command.ReplaceAllString(mend, "$0 "+r.v.Flags)
+	}
 	r.checks = append(r.checks, Check{Name: name, On: on, Status: status, Detail: detail, Mend: mend})
 }
+
+// command is the beginning of one, behind which flags can stand.
+var command = regexp.MustCompile(`\b(?:aws [a-z]+ [a-z][a-z0-9-]+|rotation (?:setup|verify|notify))\b`)
 
 func (r *report) ok(name, on, detail string) { r.add(name, on, OK, detail, "") }
 

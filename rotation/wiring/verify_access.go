@@ -3,7 +3,6 @@ package wiring
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,15 +23,26 @@ const (
 // where it has a key of the customer's.
 func (r *report) access(ctx context.Context, s Secret) {
 	role := aws.ToString(r.function.config.Role)
-	d, err := r.decide(ctx, role, readAction, s.ARN, nil)
-	if err == nil && d.Outcome != policy.Allowed {
-		d = r.byResourcePolicy(ctx, role, s, d)
+	d, err := r.decide(ctx, role, readAction, s.ARN, s.keys())
+	if err == nil && d.Outcome != policy.Denied {
+		d, err = r.withResourcePolicy(ctx, role, s, d)
 	}
 	r.decided(CheckAccess, readAction, s.ID, s.ARN, role, d, err)
 	if key := r.customerKey(s); key != "" {
 		d, err := r.decide(ctx, role, decryptAction, key, r.decryption(s))
 		r.decided(CheckKey, decryptAction, s.ID, key, role, d, err)
 	}
+}
+
+// keys are the condition keys of a read by the extension.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
+func (s Secret) keys() map[string]string {
+	keys := map[string]string{"secretsmanager:SecretId": s.ARN, "secretsmanager:VersionStage": currentStage}
+	for name, value := range s.tags {
+		keys["secretsmanager:ResourceTag/"+name] = value
+		keys["aws:ResourceTag/"+name] = value
+	}
+	return keys
 }
 
 // customerKey returns the ARN of the key that the secret is encrypted with, "" for
@@ -108,13 +118,19 @@ func (r *report) decide(ctx context.Context, role, action, resource string, keys
 		r.noSimulation = true
 	}
 	if r.rolePolicies == nil {
-		documents, err := r.clients.policiesOf(ctx, roleName(role))
-		r.rolePolicies = &rolePolicies{documents, err}
+		r.rolePolicies = r.clients.policiesOf(ctx, roleName(role))
 	}
 	if r.rolePolicies.err != nil {
 		return policy.Decision{}, r.rolePolicies.err
 	}
-	return policy.Evaluate(r.rolePolicies.documents, policy.Request{Principal: role, Action: action, Resource: resource, Context: keys}), nil
+	request := policy.Request{Principal: role, Action: action, Resource: resource, Context: keys}
+	d := policy.Evaluate(r.rolePolicies.documents, request)
+	if b := r.rolePolicies.boundary; b != nil && d.Outcome != policy.Denied {
+		if limit := policy.Evaluate([]*policy.Document{b}, request); limit.Outcome != policy.Allowed {
+			return limit, nil
+		}
+	}
+	return d, nil
 }
 
 func (r *report) simulate(ctx context.Context, role, action, resource string, keys map[string]string) (policy.Decision, error) {
@@ -150,92 +166,28 @@ func (r *report) simulate(ctx context.Context, role, action, resource string, ke
 	return d, nil
 }
 
-// byResourcePolicy takes the secret's own policy into account, which can allow
-// what the role's do not say, and deny what they do.
-func (r *report) byResourcePolicy(ctx context.Context, role string, s Secret, d policy.Decision) policy.Decision {
-	if d.Outcome == policy.Denied || s.account() != r.function.Account {
-		return d
-	}
+// withResourcePolicy takes the secret's own policy into account. In one account
+// either side may allow a read, across accounts both must; each side may deny it.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+func (r *report) withResourcePolicy(ctx context.Context, role string, s Secret, d policy.Decision) (policy.Decision, error) {
 	out, err := r.clients.Secrets.GetResourcePolicy(ctx, &secretsmanager.GetResourcePolicyInput{SecretId: &s.ARN})
-	if err != nil || aws.ToString(out.ResourcePolicy) == "" {
-		return d
-	}
-	document, err := policy.Parse([]byte(*out.ResourcePolicy))
 	if err != nil {
-		return d
+		return d, fmt.Errorf("read the policy of secret %q: %w", s.ID, Explain(err))
 	}
-	own := policy.Evaluate([]*policy.Document{document}, policy.Request{Principal: role, Action: readAction, Resource: s.ARN})
-	if own.Outcome == policy.NotAllowed {
-		return d
-	}
-	return own
-}
-
-// rolePolicies are all that a role has, read once.
-type rolePolicies struct {
-	documents []*policy.Document
-	err       error
-}
-
-// policiesOf reads the inline and the attached policies of a role.
-func (c Clients) policiesOf(ctx context.Context, role string) ([]*policy.Document, error) {
-	var documents []*policy.Document
-	add := func(name string, text *string) error {
-		// IAM hands policies out URL-encoded, as RFC 3986 has it.
-		decoded, err := url.PathUnescape(aws.ToString(text))
+	own := policy.Decision{Document: -1, Statement: -1}
+	if text := aws.ToString(out.ResourcePolicy); text != "" {
+		document, err := policy.Parse([]byte(text))
 		if err != nil {
-			decoded = aws.ToString(text)
+			return d, fmt.Errorf("read the policy of secret %q: %w", s.ID, err)
 		}
-		d, err := policy.Parse([]byte(decoded))
-		if err != nil {
-			return fmt.Errorf("policy %q of role %q: %w", name, role, err)
-		}
-		documents = append(documents, d)
-		return nil
+		own = policy.Evaluate([]*policy.Document{document}, policy.Request{Principal: role, Action: readAction, Resource: s.ARN, Context: s.keys()})
 	}
-	inline := iam.NewListRolePoliciesPaginator(c.IAM, &iam.ListRolePoliciesInput{RoleName: &role})
-	for inline.HasMorePages() {
-		page, err := inline.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read role %q: %w", role, Explain(err))
-		}
-		for _, name := range page.PolicyNames {
-			out, err := c.IAM.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
-			if err != nil {
-				return nil, fmt.Errorf("read role %q: %w", role, Explain(err))
-			}
-			if err := add(name, out.PolicyDocument); err != nil {
-				return nil, err
-			}
-		}
+	foreign := s.account() != r.function.Account
+	switch {
+	case own.Outcome == policy.Denied, own.Outcome == policy.Unknown:
+		return own, nil
+	case foreign && d.Outcome == policy.Allowed, !foreign && own.Outcome == policy.Allowed:
+		return own, nil
 	}
-	attached := iam.NewListAttachedRolePoliciesPaginator(c.IAM, &iam.ListAttachedRolePoliciesInput{RoleName: &role})
-	for attached.HasMorePages() {
-		page, err := attached.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read role %q: %w", role, Explain(err))
-		}
-		for _, p := range page.AttachedPolicies {
-			text, err := c.managedPolicy(ctx, p.PolicyArn)
-			if err != nil {
-				return nil, err
-			}
-			if err := add(aws.ToString(p.PolicyName), text); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return documents, nil
-}
-
-func (c Clients) managedPolicy(ctx context.Context, policyARN *string) (*string, error) {
-	p, err := c.IAM.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: policyARN})
-	if err != nil {
-		return nil, fmt.Errorf("read policy %q: %w", aws.ToString(policyARN), Explain(err))
-	}
-	v, err := c.IAM.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: policyARN, VersionId: p.Policy.DefaultVersionId})
-	if err != nil {
-		return nil, fmt.Errorf("read policy %q: %w", aws.ToString(policyARN), Explain(err))
-	}
-	return v.PolicyVersion.Document, nil
+	return d, nil
 }

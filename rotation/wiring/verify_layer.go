@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -51,25 +52,32 @@ func (r *report) layer(ctx context.Context) {
 	have := architectures(ours, info)
 	switch {
 	case len(have) == 0:
-		r.add(CheckArchitecture, on, Unknown, "layer "+ours+" does not say which it is for; the function is "+want, "")
+		r.add(CheckArchitecture, on, Unknown, "layer "+ours+" does not say which it is for; the function is "+want,
+			r.attach(replaced(layers, ours, want)))
 	case slices.Contains(have, want):
 		r.ok(CheckArchitecture, on, want)
 	default:
-		i := slices.Index(layers, ours)
-		other := slices.Clone(layers)
-		other[i] = "LAYER_VERSION_ARN_FOR_" + want
-		r.failed(CheckArchitecture, on, fmt.Sprintf("the layer is for %s, the function is %s: its start will fail", strings.Join(have, ", "), want), r.attach(other))
+		r.failed(CheckArchitecture, on, fmt.Sprintf("the layer is for %s, the function is %s: its start will fail", strings.Join(have, ", "), want),
+			r.attach(replaced(layers, ours, want)))
 	}
+}
+
+// replaced has another layer in the place of ours.
+func replaced(layers []string, ours, architecture string) []string {
+	other := slices.Clone(layers)
+	other[slices.Index(other, ours)] = "LAYER_VERSION_ARN_FOR_" + architecture
+	return other
 }
 
 // attach names every layer, because Lambda replaces them all at once.
 func (r *report) attach(layers []string) string {
-	return "aws lambda update-function-configuration --function-name " + r.function.Name + " --layers " + strings.Join(layers, " ") + r.publish()
+	return "aws lambda update-function-configuration --function-name " + r.function.Name + " --layers " + strings.Join(layers, " ") +
+		" --query LastUpdateStatus --output text" + r.publish()
 }
 
 // findLayer returns the ARN of our layer among others, and what Lambda says of
 // it: nil if the caller may not ask.
-func (r *report) findLayer(ctx context.Context, layers []string) (string, *lambda.GetLayerVersionByArnOutput) {
+func (r *report) findLayer(ctx context.Context, layers []string) (string, *lambda.GetLayerVersionOutput) {
 	name := cmp.Or(r.v.Layer, LayerName)
 	for _, l := range layers {
 		if base := layerName(l); base == name || strings.HasPrefix(base, name+"-") {
@@ -85,8 +93,13 @@ func (r *report) findLayer(ctx context.Context, layers []string) (string, *lambd
 }
 
 // layerInfo returns nil for a layer of another account that keeps its details.
-func (r *report) layerInfo(ctx context.Context, layer string) *lambda.GetLayerVersionByArnOutput {
-	out, err := r.clients.Lambda.GetLayerVersionByArn(ctx, &lambda.GetLayerVersionByArnInput{Arn: &layer})
+func (r *report) layerInfo(ctx context.Context, layer string) *lambda.GetLayerVersionOutput {
+	i := strings.LastIndex(layer, ":")
+	version, err := strconv.ParseInt(layer[i+1:], 10, 64)
+	if err != nil {
+		return nil
+	}
+	out, err := r.clients.Lambda.GetLayerVersion(ctx, &lambda.GetLayerVersionInput{LayerName: aws.String(layer[:i]), VersionNumber: &version})
 	if err != nil {
 		return nil
 	}
@@ -104,7 +117,7 @@ func layerName(layer string) string {
 }
 
 // architectures are those that the layer was published for, or those in its name.
-func architectures(layer string, info *lambda.GetLayerVersionByArnOutput) []string {
+func architectures(layer string, info *lambda.GetLayerVersionOutput) []string {
 	var list []string
 	if info != nil {
 		for _, a := range info.CompatibleArchitectures {

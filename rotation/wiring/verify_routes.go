@@ -14,37 +14,28 @@ import (
 // route is a rule that may bring events to the function, and what is wrong with it.
 type route struct {
 	liveRule
-	ours  bool
-	event Event // of a rule of ours
+	ours bool
 
-	target  string          // why its targets are not the function
-	refused string          // why EventBridge may not invoke the function
-	missed  map[string]bool // secrets that its pattern does not match, by event and ARN
-}
+	target  string // why its targets are not the function
+	refused string // why EventBridge may not invoke the function
+	broken  error  // why its pattern cannot be tested
 
-func (w *route) problems() int {
-	n := 0
-	for _, bad := range []bool{!w.enabled, w.target != "", w.refused != ""} {
-		if bad {
-			n++
-		}
-	}
-	return n
+	// The spellings of a secret that its pattern does not match, by event and ARN;
+	// an event that cannot come by here has no entry.
+	missed map[string][]string
 }
 
 // routes finds the rules of ours and all others that have the function as a target.
 func (r *report) routes(ctx context.Context) ([]*route, error) {
-	buses := []string{DefaultBus}
-	if r.bus != DefaultBus {
-		buses = append(buses, r.bus)
-	} else if r.v.Bus == "" {
-		all, err := r.clients.buses(ctx)
-		if err != nil && !isAccessError(err) {
-			return nil, err
-		}
-		if err == nil {
-			buses = all
-		}
+	buses, err := r.clients.busesOf(ctx, r.v.Bus, r.function.FunctionID)
+	if isAccessError(err) {
+		buses, err = []string{r.bus}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(buses, DefaultBus) {
+		buses = append(buses, DefaultBus)
 	}
 	var routes []*route
 	for _, bus := range buses {
@@ -63,20 +54,8 @@ func (r *report) routesOn(ctx context.Context, bus string) ([]*route, error) {
 		return nil, err
 	}
 	var routes []*route
-	add := func(name string, ours bool, e Event) error {
-		if slices.ContainsFunc(routes, func(w *route) bool { return w.name == name }) {
-			return nil
-		}
-		live, err := r.clients.readRule(ctx, bus, name)
-		if err == nil && live.exists {
-			routes = append(routes, &route{liveRule: live, ours: ours, event: e, missed: map[string]bool{}})
-		}
-		return err
-	}
-	for _, o := range own {
-		if err := add(o.Name, true, o.Event); err != nil {
-			return nil, err
-		}
+	for _, rule := range own {
+		routes = append(routes, &route{liveRule: rule, ours: true, missed: map[string][]string{}})
 	}
 	in := &eventbridge.ListRuleNamesByTargetInput{TargetArn: &r.function.ARN, EventBusName: busParameter(bus)}
 	for {
@@ -85,8 +64,15 @@ func (r *report) routesOn(ctx context.Context, bus string) ([]*route, error) {
 			return nil, fmt.Errorf("list the rules of function %q: %w", r.function, Explain(err))
 		}
 		for _, name := range out.RuleNames {
-			if err := add(name, false, ""); err != nil {
+			if slices.ContainsFunc(routes, func(w *route) bool { return w.name == name }) {
+				continue
+			}
+			rule, err := r.clients.readRule(ctx, bus, name)
+			if err != nil {
 				return nil, err
+			}
+			if rule.exists {
+				routes = append(routes, &route{liveRule: rule, missed: map[string][]string{}})
 			}
 		}
 		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
@@ -96,29 +82,36 @@ func (r *report) routesOn(ctx context.Context, bus string) ([]*route, error) {
 }
 
 // match notes which events of which secrets the rule's pattern does not match.
-func (r *report) match(ctx context.Context, w *route) error {
+func (r *report) match(ctx context.Context, w *route) {
 	for _, e := range []Event{Native, Custom} {
 		if e == Native && w.bus != DefaultBus || w.ours && w.event != e {
 			continue
 		}
 		for _, s := range r.secrets {
-			matched, err := r.matches(ctx, w.pattern, sample(e, r.matcher, r.function, s, r.now))
-			if err != nil {
-				return fmt.Errorf("test the pattern of rule %q: %w", w.name, err)
+			missed := []string{}
+			for _, id := range s.spellings(e) {
+				matched, err := r.matches(ctx, w.pattern, sample(e, r.matcher, r.function, s, id, r.now))
+				if err != nil {
+					w.broken = err
+				}
+				if !matched {
+					missed = append(missed, id)
+				}
 			}
-			w.missed[missKey(e, s)] = !matched
+			w.missed[missKey(e, s)] = missed
 		}
 	}
-	return nil
 }
 
 func missKey(e Event, s Secret) string { return string(e) + " " + s.ARN }
 
 // carries reports whether an event of s comes through the pattern; known is false
-// for a rule that is not meant for it.
-func (w *route) carries(e Event, s Secret) (matched, known bool) {
+// for an event that the rule is not there for. A rule of ours must carry it whatever
+// it calls the secret; somebody else knows what their rotation function sends.
+func (w *route) carries(e Event, s Secret) (carried, known bool) {
 	missed, known := w.missed[missKey(e, s)]
-	return known && !missed, known
+	enough := len(missed) == 0 || !w.ours && len(missed) < len(s.spellings(e))
+	return known && enough, known
 }
 
 // matches asks EventBridge, or, where the caller may not, works it out here.

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"github.com/aws-secretsmanager/lambda-extension/event"
 	"github.com/aws-secretsmanager/lambda-extension/rotation/policy"
 )
 
@@ -21,31 +23,36 @@ func (r *report) rules(ctx context.Context, routes []*route) error {
 	for _, w := range routes {
 		w.target = r.wrongTarget(w.targets)
 		w.refused = r.refusal(p, w.arn)
-		if err := r.match(ctx, w); err != nil {
+		r.match(ctx, w)
+	}
+	r.events = r.wired(routes, p)
+	for _, e := range r.events {
+		if e == Custom {
+			r.recognised()
+		}
+		if err := r.ways(ctx, e, routes, p); err != nil {
 			return err
 		}
-	}
-	r.events = r.wired(routes)
-	for _, e := range r.events {
-		r.ways(ctx, e, routes)
 	}
 	return nil
 }
 
-// wired returns the events to check: those asked for, else those that some rule is
-// there for, else the native one.
-func (r *report) wired(routes []*route) []Event {
+// wired returns the events to check: those asked for, else those that something was
+// once set up for, else the native one.
+func (r *report) wired(routes []*route, p functionPolicy) []Event {
 	if len(r.v.Events) > 0 {
 		return r.v.Events
 	}
 	var events []Event
 	for _, e := range []Event{Native, Custom} {
-		if slices.ContainsFunc(routes, func(w *route) bool {
+		permitted := slices.ContainsFunc(p.wired(r.function.FunctionID), func(o wiredRule) bool { return o.event == e })
+		carried := slices.ContainsFunc(routes, func(w *route) bool {
 			return w.ours && w.event == e || slices.ContainsFunc(r.secrets, func(s Secret) bool {
-				matched, _ := w.carries(e, s)
-				return matched
+				carried, _ := w.carries(e, s)
+				return carried
 			})
-		}) {
+		})
+		if permitted || carried {
 			events = append(events, e)
 		}
 	}
@@ -55,33 +62,92 @@ func (r *report) wired(routes []*route) []Event {
 	return events
 }
 
+// recognised checks that what the rules let through is what the extension takes for
+// a rotation. A handler can say otherwise in its code, which nobody sees from here.
+func (r *report) recognised() {
+	own, want := withDefaults(r.function.matcher(event.Matcher{})), withDefaults(r.matcher)
+	if own == want {
+		r.ok(CheckRecognised, r.function.String(), "")
+		return
+	}
+	r.add(CheckRecognised, r.function.String(), Unknown,
+		fmt.Sprintf("its variables name the event %q, %q with the key %q; unless its code does better, the event passes by; see with --send", own.Source, own.DetailType, own.DetailKey),
+		r.setVariables(map[string]string{
+			"SECRETS_ROTATION_SOURCE": want.Source, "SECRETS_ROTATION_DETAIL_TYPE": want.DetailType, "SECRETS_ROTATION_DETAIL_KEY": want.DetailKey,
+		}))
+}
+
 // ways checks the best way that an event of each secret has.
-func (r *report) ways(ctx context.Context, e Event, routes []*route) {
+func (r *report) ways(ctx context.Context, e Event, routes []*route, p functionPolicy) error {
 	setup := r.setup(ctx, e, routes)
 	var used []*route
 	for _, s := range r.secrets {
 		best := bestRoute(e, s, routes)
 		if best == nil {
-			r.failed(CheckRule, string(e)+" event of "+s.ID, "no rule with it has function "+r.function.String()+" as a target", setup)
+			if err := r.noWay(ctx, e, s, routes, setup); err != nil {
+				return err
+			}
 			continue
+		}
+		if e == Custom {
+			r.bus = best.bus // where a published one arrives
 		}
 		if !slices.Contains(used, best) {
 			used = append(used, best)
-			r.rule(best, setup)
+			r.rule(best, setup, p)
 		}
-		if matched, _ := best.carries(e, s); matched {
-			how := "EventBridge says so"
-			if !aws.ToBool(r.testsEvents) {
-				how = "worked out here, since EventBridge did not test it"
-			}
-			r.ok(CheckPattern, best.name+" for "+s.ID, how)
-			continue
+		r.pattern(e, s, best, setup)
+	}
+	return nil
+}
+
+// noWay says why no rule brings an event of s.
+func (r *report) noWay(ctx context.Context, e Event, s Secret, routes []*route, setup string) error {
+	on := string(e) + " event of " + s.ID
+	name := ruleName(r.function.FunctionID, e, 1)
+	theirs, err := r.clients.readRule(ctx, r.busFor(e), name)
+	if err != nil {
+		return err
+	}
+	for _, w := range routes {
+		if w.target == "" && w.name != name {
+			r.failed(CheckRule, on, "rule "+w.name+" has the function as its target, but its pattern "+w.pattern+" lets this event pass by", setup)
+			return nil
 		}
-		mend := setup
-		if !best.ours {
-			mend = "aws events put-rule --name " + best.name + busFlag(best.bus) + " --event-pattern " + quote(patternFor(e, r.matcher, r.function, r.secrets))
+	}
+	if theirs.exists {
+		r.failed(CheckRule, on, "no rule brings it, and rule "+name+" is not ours: rename or delete that, then", setup)
+		return nil
+	}
+	r.failed(CheckRule, on, "no rule with it has function "+r.function.String()+" as a target", setup)
+	return nil
+}
+
+// pattern checks that an event of s comes through a rule.
+func (r *report) pattern(e Event, s Secret, w *route, setup string) {
+	on := w.name + " for " + s.ID
+	carried, _ := w.carries(e, s)
+	missed := strings.Join(w.missed[missKey(e, s)], ", ")
+	mend := setup
+	if !w.ours {
+		mend = "aws events put-rule --name " + w.name + busFlag(w.bus) + " --event-pattern " + quote(patternFor(e, r.matcher, r.function, r.secrets))
+	}
+	switch {
+	case w.broken != nil:
+		r.add(CheckPattern, on, Unknown, "its pattern cannot be tested: "+w.broken.Error(), mend)
+	case !carried:
+		r.failed(CheckPattern, on, "its pattern "+w.pattern+" lets the "+string(e)+" event of "+missed+" pass by", mend)
+	case e == Native && s.account() != r.function.Account:
+		r.add(CheckPattern, on, Unknown, "the secret is of account "+s.account()+", where its event is sent: it arrives only if it is forwarded from there", "")
+	default:
+		how := "EventBridge says so"
+		if !aws.ToBool(r.testsEvents) {
+			how = "worked out here, since EventBridge did not test it"
 		}
-		r.failed(CheckPattern, best.name+" for "+s.ID, "its pattern "+best.pattern+" lets the "+string(e)+" event of this secret pass by", mend)
+		if missed != "" {
+			how += "; not where the event calls it " + missed
+		}
+		r.ok(CheckPattern, on, how)
 	}
 }
 
@@ -90,8 +156,13 @@ func (r *report) ways(ctx context.Context, e Event, routes []*route) {
 func bestRoute(e Event, s Secret, routes []*route) *route {
 	var best *route
 	score := func(w *route) int {
-		n := 10 * w.problems()
-		if matched, _ := w.carries(e, s); !matched {
+		n := 0
+		for _, bad := range []bool{!w.enabled, w.target != "", w.refused != ""} {
+			if bad {
+				n += 10
+			}
+		}
+		if carried, _ := w.carries(e, s); !carried {
 			n += 100
 		}
 		if !w.ours {
@@ -100,8 +171,8 @@ func bestRoute(e Event, s Secret, routes []*route) *route {
 		return n
 	}
 	for _, w := range routes {
-		matched, known := w.carries(e, s)
-		if !known || !w.ours && !matched {
+		carried, known := w.carries(e, s)
+		if !known || !w.ours && !carried {
 			continue
 		}
 		if best == nil || score(w) < score(best) {
@@ -112,7 +183,7 @@ func bestRoute(e Event, s Secret, routes []*route) *route {
 }
 
 // rule checks what is the same for every secret of a rule.
-func (r *report) rule(w *route, setup string) {
+func (r *report) rule(w *route, setup string, p functionPolicy) {
 	on := w.name
 	r.ok(CheckRule, on, w.arn)
 	if w.enabled {
@@ -133,19 +204,16 @@ func (r *report) rule(w *route, setup string) {
 		r.ok(CheckPermission, on, "")
 		return
 	}
+	id := statementID(w.bus, w.name, w.event)
 	mend := setup
+	if _, taken := p.statement(id); taken {
+		mend = "aws lambda remove-permission " + r.function.flags() + " --statement-id " + id + " && " + setup
+	}
 	if !w.ours {
-		mend = "aws lambda add-permission " + r.function.flags() + " --statement-id " + statementID(w.bus, w.name, Native) +
+		mend = "aws lambda add-permission " + r.function.flags() + " --statement-id " + id +
 			" --action " + invokeAction + " --principal " + eventBridge + " --source-arn " + w.arn
 	}
 	r.failed(CheckPermission, on, w.refused, mend)
-}
-
-func busFlag(bus string) string {
-	if bus == DefaultBus {
-		return ""
-	}
-	return " --event-bus-name " + bus
 }
 
 // setup is the command that makes the rules of an event right, with every secret
@@ -155,7 +223,7 @@ func (r *report) setup(ctx context.Context, e Event, routes []*route) string {
 	for _, s := range r.secrets {
 		ids = append(ids, s.Name)
 	}
-	bus := r.bus
+	bus := r.busFor(e)
 	for _, w := range routes {
 		if !w.ours || w.event != e {
 			continue
@@ -168,13 +236,36 @@ func (r *report) setup(ctx context.Context, e Event, routes []*route) string {
 		}
 	}
 	command := "rotation setup --function " + r.function.String() + " --event " + string(e)
-	if e == Custom && bus != DefaultBus {
-		command += " --bus " + bus
+	if e == Custom {
+		command += customFlags(bus, r.v.Matcher)
 	}
 	for _, id := range ids {
 		command += " --secret " + quote(id)
 	}
 	return command
+}
+
+// customFlags are the flags of a custom event that is not as the defaults have it.
+func customFlags(bus string, m event.Matcher) string {
+	var flags string
+	if bus != DefaultBus {
+		flags += " --bus " + bus
+	}
+	for _, f := range []struct{ name, value string }{
+		{"--source", m.Source}, {"--detail-type", m.DetailType}, {"--detail-key", m.DetailKey},
+	} {
+		if f.value != "" {
+			flags += " " + f.name + " " + quote(f.value)
+		}
+	}
+	return flags
+}
+
+func busFlag(bus string) string {
+	if bus == DefaultBus {
+		return ""
+	}
+	return " --event-bus-name " + bus
 }
 
 // gone reports whether a secret is certainly none that could rotate.
@@ -185,19 +276,23 @@ func (r *report) gone(ctx context.Context, id string) bool {
 }
 
 // wrongTarget says why none of the targets gives the function the event; "" if one does.
-func (r *report) wrongTarget(targets []eventTarget) string {
+func (r *report) wrongTarget(targets []types.Target) string {
 	var others []string
+	rewritten := false
 	for _, t := range targets {
-		if aws.ToString(t.Arn) != r.function.ARN {
+		switch {
+		case aws.ToString(t.Arn) != r.function.ARN:
 			others = append(others, aws.ToString(t.Arn))
-			continue
-		}
-		if !rewrites(t) {
+		case rewrites(t):
+			rewritten = true
+		default:
 			return ""
 		}
-		return "its target is the function, with an input in place of the event"
 	}
-	if len(others) == 0 {
+	switch {
+	case rewritten:
+		return "its target is the function, with an input in place of the event"
+	case len(others) == 0:
 		return "it has no target"
 	}
 	return "its target is " + strings.Join(others, ", ") + ", want " + r.function.ARN
@@ -214,6 +309,8 @@ func (r *report) refusal(p functionPolicy, rule string) string {
 		return "the policy of the function cannot be read: " + err.Error()
 	case d.Outcome == policy.Allowed:
 		return ""
+	case d.Outcome == policy.Unknown:
+		return fmt.Sprintf("the function's policy lets %s in from rule %s only with %s, which EventBridge does not tell", eventBridge, rule, strings.Join(d.Unknown, ", "))
 	}
 	return fmt.Sprintf("the function's policy does not let %s in from rule %s: %s", eventBridge, rule, d)
 }

@@ -246,7 +246,9 @@ func (l *Lambda) getPolicy(req *lambdaRequest) (lambdaAnswer, *lambdaError) {
 
 // AllowsInvoke reports whether the function's policy lets EventBridge invoke it for
 // a rule. It is what a fake of EventBridge asks before a delivery: where the answer
-// is no, EventBridge drops the event.
+// is no, EventBridge drops the event. It tells the rule and not the account:
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/events/CWE_Troubleshooting.html#LAMfunctionNotInvoked
+//
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 func (l *Lambda) AllowsInvoke(functionARN, ruleARN string) bool {
 	l.mu.Lock()
@@ -263,15 +265,11 @@ func (l *Lambda) AllowsInvoke(functionARN, ruleARN string) bool {
 	if err != nil {
 		panic("awstest: " + err.Error()) // it is what Lambda writes
 	}
-	account := ""
-	if parts := strings.SplitN(ruleARN, ":", 6); len(parts) == 6 {
-		account = parts[4]
-	}
 	return policy.Evaluate([]*policy.Document{doc}, policy.Request{
 		Principal: "events.amazonaws.com",
 		Action:    "lambda:InvokeFunction",
 		Resource:  functionARN,
-		Context:   map[string]string{"aws:SourceArn": ruleARN, "aws:SourceAccount": account},
+		Context:   map[string]string{"aws:SourceArn": ruleARN}, // and no account
 		Absent:    []string{"*"},
 	}).Outcome == policy.Allowed
 }

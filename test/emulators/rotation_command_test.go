@@ -38,6 +38,7 @@ type account struct {
 	function string
 	secret   string
 	arn      string // of the secret
+	version  string // its current one
 	role     string
 	layer    string // ARN of the version
 	proxy    string
@@ -57,7 +58,7 @@ func newAccount(t *testing.T, e *emulator) *account {
 		emulator: e, function: "orders-" + id, secret: e.prefix + "db", role: "role-" + id,
 		events: eventbridge.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg),
 	}
-	a.arn, _ = e.create("db", `{"password":"`+canary+`"}`)
+	a.arn, a.version = e.create("db", `{"password":"`+canary+`"}`)
 	role, err := a.iam.CreateRole(t.Context(), &iam.CreateRoleInput{
 		RoleName:                 &a.role,
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
@@ -233,7 +234,7 @@ func TestRotationCommand(t *testing.T) {
 			if got := a.written(); len(got) != 0 {
 				t.Errorf("verify wrote %q", got)
 			}
-			if out := a.must("notify", a.secret, "--version-id", "11111111-2222-4333-8444-555555555555"); !strings.Contains(out, "published") {
+			if out := a.must("notify", a.secret, "--version-id", a.version); !strings.Contains(out, "published") {
 				t.Errorf("notify printed %s", out)
 			}
 			if got := a.written(); !slices.Equal(got, []string{"PutEvents"}) {
@@ -325,7 +326,7 @@ func TestVerifyFindsFaults(t *testing.T) {
 			}
 			return configure(a, func(in *lambda.UpdateFunctionConfigurationInput) { in.Layers = []string{*layer.LayerVersionArn} })
 		}},
-		{"SECRET not set", "SECRET names the secret", `jq '.Variables["SECRET"]=`, func(a *account) error {
+		{"SECRET not set", "SECRET names the secret", "jq --arg k SECRET", func(a *account) error {
 			return configure(a, func(in *lambda.UpdateFunctionConfigurationInput) {
 				in.Environment = &lambdatypes.Environment{Variables: map[string]string{"OTHER": "x"}}
 			})

@@ -330,6 +330,9 @@ func (l *loop) check(names []string, envs []*environment) {
 		for i, name := range names {
 			password, version := e.held(name)
 			variable := fmt.Sprintf("S%02d_password", i)
+			if want := l.value(name, version); password != want {
+				l.t.Errorf("%s: version %s of %s has another value than in Secrets Manager", e.name, version, name)
+			}
 			if dotenv[variable] != password || process[variable] != password {
 				l.t.Errorf("%s: %s is not the same at endpoint, file and process", e.name, name)
 			}
@@ -347,4 +350,14 @@ func (l *loop) check(names []string, envs []*environment) {
 			l.t.Errorf("%s: no environment has the newest version of %s", envs[0].name, name)
 		}
 	}
+}
+
+// value is the password of a version, as Secrets Manager has it.
+func (l *loop) value(name, version string) string {
+	l.t.Helper()
+	out, err := l.client.GetSecretValue(l.t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &name, VersionId: &version})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return decode[struct{ Password string }](l.t, []byte(*out.SecretString)).Password
 }
