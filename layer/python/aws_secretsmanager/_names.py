@@ -1,0 +1,28 @@
+"""The variables that no secret sets: those that make a process run other code, look for it elsewhere, or lose what the
+platform told it. They are the extension's own list, in the package variables of its sources.
+"""
+
+RESERVED = frozenset(
+    'SECRET _HANDLER PATH HOME TMPDIR GCONV_PATH GETCONF_DIR GLIBC_TUNABLES HOSTALIASES LOCALDOMAIN LOCPATH NIS_PATH NLSPATH '
+    'RES_OPTIONS RESOLV_HOST_CONF TZDIR TERMCAP TERMINFO TERMINFO_DIRS OPENSSL_CONF OPENSSL_ENGINES OPENSSL_MODULES '
+    'SSLKEYLOGFILE SSL_CERT_DIR SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE BASHOPTS CDPATH ENV FPATH GLOBIGNORE IFS '
+    'NULLCMD PROMPT_COMMAND PS4 READNULLCMD SHELL SHELLOPTS ZDOTDIR EUID PPID UID NODE_EXTRA_CA_CERTS NODE_OPTIONS NODE_PATH '
+    'NODE_REPL_EXTERNAL_MODULE NODE_TLS_REJECT_UNAUTHORIZED NODE_V8_COVERAGE _JAVA_OPTIONS CLASSPATH JAVA_HOME JAVA_OPTS '
+    'JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS BUNDLE_GEMFILE GEM_HOME GEM_PATH RUBYGEMS_GEMDEPS RUBYLIB RUBYOPT RUBYSHELL '
+    'PERLIO_DEBUG PERLLIB PERL_UNICODE PHPRC PHP_INI_SCAN_DIR GOCOVERDIR GODEBUG GOTRACEBACK '
+    'ASPNETCORE_HOSTINGSTARTUPASSEMBLIES'.split()
+)
+FAMILIES = tuple(
+    'SECRETS_ PARAMETERS_SECRETS_ AWS_ LAMBDA_ _AWS_ _LAMBDA_ _X_AMZN_ LD_ _RLD DYLD_ MALLOC_ BASH_ PYTHON PERL5 LUA_CPATH '
+    'LUA_INIT LUA_PATH DOTNET_ CORECLR_ COMPlus_'.split()
+)
+
+
+def is_variable(name: str) -> bool:
+    """Whether it is a name of letters, digits and underscores that begins with no digit."""
+    return name.isascii() and name.isidentifier()
+
+
+def settable(name: str) -> bool:
+    """Whether a secret may set the variable of that name."""
+    return is_variable(name) and name not in RESERVED and not name.startswith(FAMILIES)
