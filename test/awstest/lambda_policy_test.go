@@ -220,7 +220,7 @@ func TestAllowsInvoke(t *testing.T) {
 		{appARN + ":live", ruleARN, true},
 		{appARN + ":live", ruleARN + "2", false},
 		{appARN + ":live", "arn:aws:events:us-east-1:210987654321:rule/rotated", false},
-		{appARN, ruleARN, false}, // it wants a token that no rule has
+		{appARN, ruleARN, false},        // it wants a token that no rule has
 		{appARN + ":1", ruleARN, false}, // it wants an account, which EventBridge does not tell
 		{appARN + ":$LATEST", ruleARN, false},
 		{"arn:aws:lambda:us-east-1:123456789012:function:other", ruleARN, false},
