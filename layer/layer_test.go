@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func zipped(t *testing.T, entries []entry) []byte {
@@ -39,15 +41,45 @@ func TestZipIsTheSameEveryTime(t *testing.T) {
 	}
 }
 
-func TestLayerHoldsOnlyTheExecutableExtension(t *testing.T) {
+// sources is a folder with what a layer is made of, and what it is not.
+func sources(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for path, mode := range map[string]fs.FileMode{
+		"secrets-wrapper":                          0o600, // a mode of the machine, which must not reach the layer
+		"main.go":                                  0o644,
+		"templates/sam.yaml":                       0o644,
+		"python/pkg/__init__.py":                   0o755,
+		"python/pkg/py.typed":                      0o600,
+		"python/pkg/__pycache__/x.cpython-313.pyc": 0o644,
+		"python/pkg/old.pyc":                       0o644,
+		"python/pkg/.coverage":                     0o644,
+		"python/.ruff_cache/x":                     0o644,
+		"python/tests/test_pkg.py":                 0o644,
+		"nodejs/node_modules/pkg/index.js":         0o644,
+		"nodejs/node_modules/pkg/index.js~":        0o644,
+		"nodejs/node_modules/pkg/test/index.js":    0o644,
+		"nodejs/node_modules/.package-lock.json":   0o644,
+	} {
+		full := filepath.Join(dir, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte("content of "+path), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestLayerHoldsWhatFunctionsUseAndNothingElse(t *testing.T) {
 	dir := t.TempDir()
 	binary, out := filepath.Join(dir, "binary"), filepath.Join(dir, "layer.zip")
-	// A mode of the machine, which must not reach the layer.
 	if err := os.WriteFile(binary, []byte("ELF of sorts"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var stdout strings.Builder
-	if err := run([]string{binary, out}, &stdout); err != nil {
+	if err := run([]string{binary, sources(t), out}, &stdout); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(stdout.String(), "\n"); got != 1 || !strings.Contains(stdout.String(), "sha256 ") {
@@ -59,19 +91,60 @@ func TestLayerHoldsOnlyTheExecutableExtension(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if len(r.File) != 1 || r.File[0].Name != "extensions/aws-secretsmanager" {
-		t.Fatalf("got %d entries, first %q; want extensions/aws-secretsmanager alone", len(r.File), r.File[0].Name)
+	type file struct {
+		Mode    fs.FileMode
+		Content string
 	}
-	if got, want := r.File[0].Mode(), fs.FileMode(0o755); got != want {
-		t.Errorf("mode %v, want %v", got, want)
+	got := map[string]file{}
+	for _, f := range r.File {
+		content, err := fs.ReadFile(r, f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[f.Name] = file{f.Mode(), string(content)}
 	}
-	f, err := r.File[0].Open()
-	if err != nil {
+	want := map[string]file{
+		"extensions/aws-secretsmanager":    {0o755, "ELF of sorts"},
+		"secrets-wrapper":                  {0o755, "content of secrets-wrapper"},
+		"python/pkg/__init__.py":           {0o644, "content of python/pkg/__init__.py"},
+		"python/pkg/py.typed":              {0o644, "content of python/pkg/py.typed"},
+		"nodejs/node_modules/pkg/index.js": {0o644, "content of nodejs/node_modules/pkg/index.js"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestIncompleteSources(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "binary")
+	if err := os.WriteFile(binary, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	if got, err := io.ReadAll(f); err != nil || string(got) != "ELF of sorts" {
-		t.Errorf("contents %q, %v", got, err)
+	for _, missing := range []string{"secrets-wrapper", "python", "nodejs"} {
+		dir := sources(t)
+		if err := os.RemoveAll(filepath.Join(dir, missing)); err != nil {
+			t.Fatal(err)
+		}
+		err := run([]string{binary, dir, filepath.Join(dir, "layer.zip")}, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), missing) {
+			t.Errorf("without %s: error %v", missing, err)
+		}
+	}
+	dir := sources(t)
+	if err := os.Symlink("/etc/hostname", filepath.Join(dir, "python", "link.py")); err != nil {
+		t.Fatal(err)
+	}
+	if err := run([]string{binary, dir, filepath.Join(dir, "layer.zip")}, io.Discard); err == nil || !strings.Contains(err.Error(), "python/link.py") {
+		t.Errorf("with a symbolic link: error %v", err)
+	}
+}
+
+// The kernel runs the wrapper only if its first line is exactly this one, and that
+// has room for 127 bytes: execve(2).
+func TestWrapperIsOneLineForTheKernel(t *testing.T) {
+	got, err := os.ReadFile("secrets-wrapper")
+	if want := "#!/opt/extensions/aws-secretsmanager exec\n"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 }
 
@@ -80,7 +153,7 @@ func TestSizeLimits(t *testing.T) {
 	noise := make([]byte, maxBinary+1)
 	rand.NewChaCha8([32]byte{}).Read(noise)
 	dir := t.TempDir()
-	binary, out := filepath.Join(dir, "binary"), filepath.Join(dir, "layer.zip")
+	binary, out, folder := filepath.Join(dir, "binary"), filepath.Join(dir, "layer.zip"), sources(t)
 	for _, tc := range []struct {
 		size int
 		over string
@@ -91,7 +164,7 @@ func TestSizeLimits(t *testing.T) {
 		if err := os.WriteFile(binary, noise[:tc.size], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := run([]string{binary, out}, io.Discard)
+		err := run([]string{binary, folder, out}, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), tc.over) {
 			t.Errorf("%d bytes: got error %v, want one with %q", tc.size, err, tc.over)
 		}

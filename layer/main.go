@@ -4,7 +4,9 @@
 // modes, and nothing of the machine, the user or the clock goes in. A binary or a zip over its size limit is an
 // error, so that growth is noticed where it happens. scripts/build-layer is its one caller:
 //
-//	go run ./layer BINARY ZIP
+//	go run ./layer BINARY SOURCES ZIP
+//
+// SOURCES is this folder: the wrapper and the packages for Python and Node.js.
 package main
 
 import (
@@ -29,9 +31,10 @@ func main() {
 }
 
 func run(args []string, stdout io.Writer) error {
-	if len(args) != 2 {
-		return fmt.Errorf("got %d arguments, wanted 2: BINARY ZIP", len(args))
+	if len(args) != 3 {
+		return fmt.Errorf("got %d arguments, wanted 3: BINARY SOURCES ZIP", len(args))
 	}
+	out := args[2]
 	binary, err := os.ReadFile(args[0])
 	if err != nil {
 		return err
@@ -39,18 +42,22 @@ func run(args []string, stdout io.Writer) error {
 	if err := limit(args[0], len(binary), maxBinary); err != nil {
 		return err
 	}
+	entries, err := contents(binary, os.DirFS(args[1]))
+	if err != nil {
+		return err
+	}
 	var zipped bytes.Buffer
-	if err := writeZip(&zipped, contents(binary)); err != nil {
+	if err := writeZip(&zipped, entries); err != nil {
 		return err
 	}
-	if err := limit(args[1], zipped.Len(), maxZip); err != nil {
+	if err := limit(out, zipped.Len(), maxZip); err != nil {
 		return err
 	}
-	if err := os.WriteFile(args[1], zipped.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(out, zipped.Bytes(), 0o644); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "%s  %.2f MB (binary %.2f MB)  sha256 %x\n",
-		args[1], megabytes(zipped.Len()), megabytes(len(binary)), sha256.Sum256(zipped.Bytes()))
+		out, megabytes(zipped.Len()), megabytes(len(binary)), sha256.Sum256(zipped.Bytes()))
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,13 +19,52 @@ type entry struct {
 	data []byte
 }
 
+// packages are the folders that runtimes look for code in, below /opt:
+// https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
+var packages = []string{"python", "nodejs"}
+
 // contents lists all that the layer holds. Lambda starts every plain file in /opt/extensions, so one that is not an
 // extension breaks every function that uses the layer:
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
-func contents(binary []byte) []entry {
-	return []entry{
-		{name: "extensions/aws-secretsmanager", mode: 0o755, data: binary},
+func contents(binary []byte, sources fs.FS) ([]entry, error) {
+	wrapper, err := fs.ReadFile(sources, "secrets-wrapper")
+	if err != nil {
+		return nil, err
 	}
+	entries := []entry{
+		{name: "extensions/aws-secretsmanager", mode: 0o755, data: binary},
+		{name: "secrets-wrapper", mode: 0o755, data: wrapper},
+	}
+	for _, folder := range packages {
+		err := fs.WalkDir(sources, folder, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case leftOut(d.Name()) && d.IsDir():
+				return fs.SkipDir
+			case leftOut(d.Name()), d.IsDir():
+				return nil
+			case !d.Type().IsRegular():
+				return fmt.Errorf("%s: neither a file nor a folder", path)
+			}
+			data, err := fs.ReadFile(sources, path)
+			entries = append(entries, entry{name: path, mode: 0o644, data: data})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
+}
+
+// leftOut reports whether a file or folder is of no use to a function: what tools leave behind, and tests.
+func leftOut(name string) bool {
+	switch name {
+	case "__pycache__", "test", "tests":
+		return true
+	}
+	return name[0] == '.' || strings.HasSuffix(name, "~") || strings.HasSuffix(name, ".pyc")
 }
 
 // epoch is the earliest time that a zip can hold.

@@ -39,7 +39,9 @@ type handler struct {
 
 // NewHandler returns the endpoint without a connection limit, which is
 // [Server]'s.
-func NewHandler(o Options) http.Handler {
+func NewHandler(o Options) http.Handler { return newHandler(o) }
+
+func newHandler(o Options) *handler {
 	h := &handler{
 		cache:     o.Cache,
 		variables: o.Variables,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -38,9 +39,6 @@ type rotated struct {
 // and the dotenv file written. It is the query that names the secret, if it does,
 // and else the event in the body.
 func (h *handler) rotation(w http.ResponseWriter, r *http.Request, q *query) {
-	ctx, cancel := context.WithTimeout(r.Context(), h.left())
-	defer cancel()
-
 	changes := []cache.Change{{ID: q.secretID, VersionID: q.versionID}}
 	switch {
 	case q.has == 0:
@@ -55,18 +53,22 @@ func (h *handler) rotation(w http.ResponseWriter, r *http.Request, q *query) {
 		return
 	}
 
-	outcomes := h.rotateAll(ctx, changes)
+	outcomes := h.rotateAll(r.Context(), changes, h.deadline())
 	if r.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // nobody waits for the answer; see fail
 	}
-	answerRotation(w, outcomes)
+	a, failed := summarize(outcomes)
+	status := http.StatusOK
+	if failed {
+		status = http.StatusBadGateway
+	}
+	writeJSON(w, status, a)
 }
 
 // left is how long a rotation may take. The deadline is Lambda's wall time. A
 // short one is not eaten up by the reserve; one that has passed is of an
 // invocation before: the event may come before the INVOKE that belongs to it.
-func (h *handler) left() time.Duration {
-	deadline := h.deadline()
+func left(deadline time.Time) time.Duration {
 	if deadline.IsZero() {
 		return patience
 	}
@@ -89,14 +91,20 @@ func (h *handler) readEvent(w http.ResponseWriter, r *http.Request) (changes []c
 		writeJSON(w, status, f)
 		return nil, false
 	}
-	for _, e := range h.matcher.Match(body) {
-		changes = append(changes, cache.Change{ID: e.SecretID, Alias: e.Name, VersionID: e.VersionID, Time: e.Time})
-	}
+	changes = h.changes(body)
 	if changes == nil && !json.Valid(body) {
 		writeJSON(w, http.StatusBadRequest, failure{"InvalidRequestException", "the body is not JSON"})
 		return nil, false
 	}
 	return changes, true
+}
+
+// changes returns what an event tells of, nil for one that is no rotation.
+func (h *handler) changes(event []byte) (changes []cache.Change) {
+	for _, e := range h.matcher.Match(event) {
+		changes = append(changes, cache.Change{ID: e.SecretID, Alias: e.Name, VersionID: e.VersionID, Time: e.Time})
+	}
+	return changes
 }
 
 // bodyTimeout is how long a body may take from localhost, before half a request
@@ -124,9 +132,11 @@ type outcome struct {
 	err error
 }
 
-// rotateAll renews all secrets side by side. The outcomes are in the order of
-// changes.
-func (h *handler) rotateAll(ctx context.Context, changes []cache.Change) []outcome {
+// rotateAll renews all secrets side by side, within the time that an invocation
+// which ends at deadline leaves. The outcomes are in the order of changes.
+func (h *handler) rotateAll(ctx context.Context, changes []cache.Change, deadline time.Time) []outcome {
+	ctx, cancel := context.WithTimeout(ctx, left(deadline))
+	defer cancel()
 	outcomes := make([]outcome, len(changes))
 	var wg sync.WaitGroup
 	for i, ch := range changes {
@@ -146,30 +156,59 @@ func (h *handler) rotateAll(ctx context.Context, changes []cache.Change) []outco
 	return outcomes
 }
 
-// answerRotation leads with the first secret that failed, else with the first
-// that is held here.
-func answerRotation(w http.ResponseWriter, outcomes []outcome) {
-	type answer struct {
-		rotated
-		Secrets []rotated `json:"secrets,omitempty"`
-	}
-	first := func(is func(outcome) bool) (answer, bool) {
+// summary is the answer about all secrets of an event.
+type summary struct {
+	rotated
+	Secrets []rotated `json:"secrets,omitempty"`
+}
+
+// summarize leads with the first secret that failed, else with the first that is
+// held here. Of no secret that is held it is {"rotated":false}.
+func summarize(outcomes []outcome) (a summary, failed bool) {
+	first := func(is func(outcome) bool) bool {
 		i := slices.IndexFunc(outcomes, is)
 		if i < 0 {
-			return answer{}, false
+			return false
 		}
-		a := answer{rotated: outcomes[i].rotated}
+		a.rotated = outcomes[i].rotated
 		if len(outcomes) > 1 {
 			for _, o := range outcomes {
 				a.Secrets = append(a.Secrets, o.rotated)
 			}
 		}
+		return true
+	}
+	if first(func(o outcome) bool { return o.err != nil }) {
 		return a, true
 	}
-	if a, ok := first(func(o outcome) bool { return o.err != nil }); ok {
-		writeJSON(w, http.StatusBadGateway, a)
-		return
+	first(func(o outcome) bool { return o.Rotated })
+	return a, false
+}
+
+// Rotate does for whoever is given the function's events what POST /rotation does
+// for the function: it returns the body of that answer when the event is a rotation
+// and followed, and nil when the event is none or its secrets are not held here.
+// Its error names each secret whose refresh failed, and says why; never a value.
+// It takes no longer than the invocation that brought the event, which ends at
+// deadline, or ten seconds where that is zero or past.
+func (s *Server) Rotate(ctx context.Context, event []byte, deadline time.Time) (answer []byte, err error) {
+	changes := s.handler.changes(event)
+	if changes == nil {
+		return nil, nil
 	}
-	a, _ := first(func(o outcome) bool { return o.Rotated })
-	writeJSON(w, http.StatusOK, a) // of no secret that is held: {"rotated":false}
+	outcomes := s.handler.rotateAll(ctx, changes, deadline)
+	a, failed := summarize(outcomes)
+	switch {
+	case failed:
+		var errs []error
+		for _, o := range outcomes {
+			if o.err != nil {
+				errs = append(errs, fmt.Errorf("rotation of %s: %s: %s", o.SecretID, o.Type, o.Message))
+			}
+		}
+		return nil, errors.Join(errs...)
+	case !a.Rotated:
+		return nil, nil
+	}
+	return marshal(a), nil
 }

@@ -15,19 +15,20 @@ const defaultMaxConns = 800
 
 // Server serves the endpoint on a listener. Make one with [NewServer].
 type Server struct {
-	http  http.Server
-	conns conns
+	http    http.Server
+	handler *handler
+	conns   conns
 }
 
 // NewServer returns a server that does nothing until [Server.Serve].
 func NewServer(o Options) *Server {
-	s := &Server{}
+	s := &Server{handler: newHandler(o)}
 	s.conns.max = o.MaxConns
 	if s.conns.max == 0 {
 		s.conns.max = defaultMaxConns
 	}
 	s.http = http.Server{
-		Handler:   NewHandler(o),
+		Handler:   s.handler,
 		ConnState: s.conns.observe,
 
 		// There is no IdleTimeout, nor the ReadTimeout that would stand in for it:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws-secretsmanager/lambda-extension/cache"
 	"github.com/aws-secretsmanager/lambda-extension/cache/awssm"
 	"github.com/aws-secretsmanager/lambda-extension/localhttp"
+	"github.com/aws-secretsmanager/lambda-extension/runtimeproxy"
 	"github.com/aws-secretsmanager/lambda-extension/variables"
 )
 
@@ -26,8 +28,9 @@ type agent struct {
 	cache     *cache.Cache
 	variables *variables.Set
 	server    *localhttp.Server
-	tokenMade bool         // nobody gave a token, as only outside Lambda
-	deadline  atomic.Int64 // of the invocation under way, in Unix ms; 0 for none
+	proxy     *runtimeproxy.Proxy // nil: there is none
+	tokenMade bool                // nobody gave a token, as only outside Lambda
+	deadline  atomic.Int64        // of the invocation under way, in Unix ms; 0 for none
 }
 
 func newAgent(cfg config, log *slog.Logger) (*agent, error) {
@@ -58,7 +61,40 @@ func newAgent(cfg config, log *slog.Logger) (*agent, error) {
 		Cache: a.cache, Variables: a.variables, Matcher: cfg.Matcher, Token: a.cfg.Token,
 		Deadline: a.invocationEnds, Log: log,
 	})
+	if cfg.inLambda() && cfg.ProxyPort != 0 {
+		a.proxy = a.newProxy()
+	}
 	return a, nil
+}
+
+func (a *agent) newProxy() *runtimeproxy.Proxy {
+	o := runtimeproxy.Options{API: a.cfg.RuntimeAPI, Rotate: a.server.Rotate, Log: a.log}
+	if a.cfg.Restart {
+		o.Restart = &runtimeproxy.Restart{Load: a.firstVariables, Current: a.current, Token: a.cfg.Token}
+	}
+	return runtimeproxy.New(o)
+}
+
+// firstVariables are those to start the runtime with, which it waits for as any
+// read does.
+func (a *agent) firstVariables(ctx context.Context) (runtimeproxy.Variables, error) {
+	before := a.current()
+	e, err := a.variables.Env(ctx)
+	if err != nil {
+		return runtimeproxy.Variables{}, err
+	}
+	// Others than those published belong to an earlier moment, or to none.
+	after := a.current()
+	if maps.Equal(e.Vars, after.Values) {
+		return after, nil
+	}
+	return runtimeproxy.Variables{Values: e.Vars, Change: before.Change}, nil
+}
+
+// current returns the variables as the file has them.
+func (a *agent) current() runtimeproxy.Variables {
+	vars, changes := a.variables.Published()
+	return runtimeproxy.Variables{Values: vars, Change: changes}
 }
 
 func (a *agent) invocationEnds() time.Time {
@@ -71,19 +107,27 @@ func (a *agent) invocationEnds() time.Time {
 // listen opens the endpoint on 127.0.0.1 and, where there is one, on [::1]: what
 // "localhost" means depends on the runtime's resolver.
 func (a *agent) listen() ([]net.Listener, error) {
-	port := strconv.Itoa(a.cfg.Port)
-	v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("port %s of localhost is taken by another process: set PARAMETERS_SECRETS_EXTENSION_HTTP_PORT to a free one", port)
-	}
+	v4, err := listenOn(a.cfg.Port, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT")
 	if err != nil {
-		return nil, fmt.Errorf("listen on port %s of localhost (PARAMETERS_SECRETS_EXTENSION_HTTP_PORT): %w", port, err)
+		return nil, err
 	}
 	listeners := []net.Listener{v4}
-	if v6, err := net.Listen("tcp6", net.JoinHostPort("::1", port)); err == nil {
+	if v6, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(a.cfg.Port))); err == nil {
 		listeners = append(listeners, v6)
 	}
 	return listeners, nil
+}
+
+// listenOn listens on 127.0.0.1. The variable is the one that sets the port.
+func listenOn(port int, variable string) (net.Listener, error) {
+	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("port %d of localhost is taken by another process: set %s to a free one", port, variable)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on port %d of localhost (%s): %w", port, variable, err)
+	}
+	return l, nil
 }
 
 // load fetches what SECRET names, within the time box of the start.

@@ -57,6 +57,8 @@ type config struct {
 	Initialization initialization
 	Wrapper        bool   // the function's exec wrapper is ours
 	NextWrapper    string // the one to run after ours; "" for none
+	ProxyPort      int    // of the Runtime API proxy; 0: there is none
+	Restart        bool   // a rotation starts the runtime anew
 
 	AWS         awssm.Options // without Credentials and UserAgent
 	Credentials awssm.CredentialOptions
@@ -85,12 +87,29 @@ func parseConfig(getenv func(string) string, readFile func(string) ([]byte, erro
 	e.references(&c)
 	e.dotenv(&c)
 	e.cache(&c)
+	e.timeouts(&c)
 	e.log(&c)
 	e.token(&c)
 	e.runtime(&c)
 	e.aws(&c)
 	e.credentials(&c)
 	c.Warnings = e.warnings
+	return c, errors.Join(e.problems...)
+}
+
+// parseWrapperConfig reads as much as the wrapper needs beside a running extension,
+// which has told of all that is wrong before the wrapper was started.
+func parseWrapperConfig(getenv func(string) string) (config, error) {
+	e := &environment{getenv: getenv}
+	c := config{
+		RuntimeAPI:     getenv("AWS_LAMBDA_RUNTIME_API"),
+		Initialization: parseInitialization(getenv("AWS_LAMBDA_INITIALIZATION_TYPE")),
+	}
+	e.references(&c)
+	e.timeouts(&c)
+	e.log(&c)
+	e.token(&c)
+	e.runtime(&c)
 	return c, errors.Join(e.problems...)
 }
 
@@ -143,14 +162,18 @@ func (e *environment) dotenv(c *config) {
 func (e *environment) cache(c *config) {
 	c.TTL = e.duration("SECRETS_MANAGER_TTL", time.Second, 300, 0)
 	c.MaxStale = e.duration("SECRETS_MAX_STALE", time.Second, 3600, 0)
-	c.FetchTimeout = e.duration("SECRETS_MANAGER_TIMEOUT_MILLIS", time.Millisecond, 3000, 0)
-	c.InitTimeout = e.duration("SECRETS_INIT_TIMEOUT_MILLIS", time.Millisecond, 5000, 1)
-	c.Strict = e.choice("SECRETS_ON_INIT_ERROR", "fail", "continue") == "fail"
 	c.CacheSize = e.number("PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE", 1000, 0, 100_000)
 	c.AWS.MaxConns = e.number("PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS", 8, 1, 1000)
 	if !e.boolean("PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED", true) || c.CacheSize == 0 {
 		c.TTL = 0
 	}
+}
+
+// timeouts reads how long a load may take, and whether it must succeed.
+func (e *environment) timeouts(c *config) {
+	c.FetchTimeout = e.duration("SECRETS_MANAGER_TIMEOUT_MILLIS", time.Millisecond, 3000, 0)
+	c.InitTimeout = e.duration("SECRETS_INIT_TIMEOUT_MILLIS", time.Millisecond, 5000, 1)
+	c.Strict = e.choice("SECRETS_ON_INIT_ERROR", "fail", "continue") == "fail"
 }
 
 func (e *environment) log(c *config) {
@@ -198,13 +221,23 @@ func (e *environment) runtime(c *config) {
 	if at == c.Port && (on || e.getenv(proxyPort) != "") {
 		e.problem("%s: got %d, want another port than that of %s", proxyPort, at, port)
 	}
-	if on {
-		e.bad(proxy, `"off": the Runtime API proxy is not part of this version`)
-	}
-	if e.choice("SECRETS_ON_ROTATION", "refresh", "restart") == "restart" && !on {
-		e.bad("SECRETS_ON_ROTATION", `"refresh", as SECRETS_RUNTIME_PROXY is off and only the proxy can restart a runtime`)
-	}
 	c.Wrapper = e.getenv("AWS_LAMBDA_EXEC_WRAPPER") == ourWrapper
+	if on {
+		c.ProxyPort = at
+	}
+	if on && c.inLambda() && !c.Wrapper {
+		e.warn("%s: AWS_LAMBDA_EXEC_WRAPPER is not %s, so nothing but the function itself can point its runtime at the proxy", proxy, ourWrapper)
+	}
+	switch restart := e.choice("SECRETS_ON_ROTATION", "refresh", "restart") == "restart"; {
+	case restart && !on:
+		e.bad("SECRETS_ON_ROTATION", `"refresh", as SECRETS_RUNTIME_PROXY is off and only the proxy can restart a runtime`)
+	case restart && c.Initialization == snapStart:
+		e.warn("SECRETS_ON_ROTATION: restart is off with SnapStart, whose snapshot is what the runtime starts from")
+	case restart && c.Initialization == managedInstances:
+		e.warn("SECRETS_ON_ROTATION: restart is off on Managed Instances, where there is always an invocation under way")
+	default:
+		c.Restart = restart
+	}
 	if c.NextWrapper = e.getenv(next); c.NextWrapper != "" && filepath.Clean(c.NextWrapper) == ourWrapper {
 		e.bad(next, "another wrapper than our own, which would run itself for ever")
 	}

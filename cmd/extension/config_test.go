@@ -153,6 +153,17 @@ func TestParseConfig(t *testing.T) {
 			vars{"SECRETS_RUNTIME_PROXY": "Off", "SECRETS_RUNTIME_PROXY_PORT": "1", "SECRETS_ON_ROTATION": "refresh"},
 			func(*config) {},
 		},
+		"proxy on": {
+			vars{"SECRETS_RUNTIME_PROXY": "ON", "AWS_LAMBDA_EXEC_WRAPPER": "/opt/secrets-wrapper"},
+			func(c *config) { c.Wrapper, c.ProxyPort = true, 2774 },
+		},
+		"proxy and restart": {
+			vars{
+				"SECRETS_RUNTIME_PROXY": "on", "SECRETS_RUNTIME_PROXY_PORT": "9999", "SECRETS_ON_ROTATION": "Restart",
+				"AWS_LAMBDA_EXEC_WRAPPER": "/opt/secrets-wrapper",
+			},
+			func(c *config) { c.Wrapper, c.ProxyPort, c.Restart = true, 9999, true },
+		},
 		"wrapper": {
 			vars{"AWS_LAMBDA_EXEC_WRAPPER": "/opt/secrets-wrapper", "SECRETS_NEXT_WRAPPER": "/opt/otel-handler"},
 			func(c *config) { c.Wrapper, c.NextWrapper = true, "/opt/otel-handler" },

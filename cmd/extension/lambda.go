@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,6 +33,11 @@ const (
 // import-time code may read, the file and the wrapper's variables, is loaded first.
 func (a *agent) runInLambda(ctx context.Context) error {
 	listeners, err := a.listen()
+	var runtime net.Listener
+	if err == nil && a.proxy != nil {
+		// Before the registration, for the runtime is started after it.
+		runtime, err = listenOn(a.cfg.ProxyPort, "SECRETS_RUNTIME_PROXY_PORT")
+	}
 	if err != nil {
 		return failInit(ctx, a.cfg, errConfig, err)
 	}
@@ -40,6 +46,9 @@ func (a *agent) runInLambda(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		g.Go(func() error { return a.server.Serve(l) })
+	}
+	if runtime != nil {
+		g.Go(func() error { return a.proxy.Serve(runtime) })
 	}
 	g.Go(func() error {
 		defer cancel() // the end of the event loop, orderly or not, ends the rest
@@ -50,6 +59,9 @@ func (a *agent) runInLambda(ctx context.Context) error {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.grace())
 		defer cancel()
 		a.close(grace)
+		if a.proxy != nil {
+			return a.proxy.Close() // last: its calls for the next event never end by themselves
+		}
 		return nil
 	})
 	if a.cfg.Initialization == managedInstances {

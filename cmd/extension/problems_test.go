@@ -22,7 +22,6 @@ func TestParseConfigProblems(t *testing.T) {
 		{"SECRETS_MANAGER_TIMEOUT_MILLIS", []string{"-1", "3s"}, `SECRETS_MANAGER_TIMEOUT_MILLIS: got "%", want whole milliseconds, 0 or more`},
 		{"SECRETS_INIT_TIMEOUT_MILLIS", []string{"0", "-1"}, `SECRETS_INIT_TIMEOUT_MILLIS: got "%", want whole milliseconds, 1 or more`},
 		{"SECRETS_ON_INIT_ERROR", []string{"ignore"}, `SECRETS_ON_INIT_ERROR: got "%", want "fail" or "continue"`},
-		{"SECRETS_RUNTIME_PROXY", []string{"on", "ON"}, `SECRETS_RUNTIME_PROXY: got "%", want "off": the Runtime API proxy is not part of this version`},
 		{"SECRETS_RUNTIME_PROXY", []string{"true"}, `SECRETS_RUNTIME_PROXY: got "%", want "off" or "on"`},
 		{"SECRETS_RUNTIME_PROXY_PORT", []string{"0", "x"}, `SECRETS_RUNTIME_PROXY_PORT: got "%", want a whole number from 1 to 65535`},
 		{"SECRETS_RUNTIME_PROXY_PORT", []string{"2773"}, `SECRETS_RUNTIME_PROXY_PORT: got %, want another port than that of PARAMETERS_SECRETS_EXTENSION_HTTP_PORT`},
@@ -80,7 +79,7 @@ func TestParseConfigConflicts(t *testing.T) {
 		},
 		{
 			vars{"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": "2774", "SECRETS_RUNTIME_PROXY": "on", "SECRETS_ON_ROTATION": "restart"},
-			[]string{"SECRETS_RUNTIME_PROXY_PORT: got 2774, want another port", "SECRETS_RUNTIME_PROXY: got"},
+			[]string{"SECRETS_RUNTIME_PROXY_PORT: got 2774, want another port"},
 		},
 		{
 			vars{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
@@ -114,7 +113,7 @@ func TestAllProblemsInOneMessage(t *testing.T) {
 		"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
 		"SECRET":                 "PATH=x X= AWS_*=y", "SECRETS_DOTENV_PATH": "relative",
 		"SECRETS_MANAGER_TTL": "a", "SECRETS_MAX_STALE": "b", "SECRETS_MANAGER_TIMEOUT_MILLIS": "c", "SECRETS_INIT_TIMEOUT_MILLIS": "0",
-		"SECRETS_ON_INIT_ERROR": "d", "SECRETS_RUNTIME_PROXY": "on", "SECRETS_RUNTIME_PROXY_PORT": "e", "SECRETS_ON_ROTATION": "f",
+		"SECRETS_ON_INIT_ERROR": "d", "SECRETS_RUNTIME_PROXY": "l", "SECRETS_RUNTIME_PROXY_PORT": "e", "SECRETS_ON_ROTATION": "f",
 		"SECRETS_NEXT_WRAPPER":                         ourWrapper,
 		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT":       "0",
 		"PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED":   "g",

@@ -13,7 +13,7 @@ import (
 func run(ctx context.Context, args []string, getenv func(string) string, environ []string, stderr io.Writer) error {
 	cfg, err := parseConfig(getenv, os.ReadFile)
 	if len(args) > 0 {
-		err = fmt.Errorf("unknown argument %q: there are none, the configuration is in environment variables", args[0])
+		err = fmt.Errorf("unknown argument %q: the only one is exec, the configuration is in environment variables", args[0])
 	}
 	if err != nil && cfg.inLambda() {
 		err = failInit(ctx, cfg, errConfig, err)

@@ -66,6 +66,7 @@ func run(args []string) error {
 	}
 	measurements := []func(context.Context) ([]figure, error){
 		b.hits, b.coldStart, b.manySecrets, b.calls, b.sizes, b.memory, b.rotation,
+		b.proxy, b.wrapperStart, b.restart,
 	}
 	var figures []figure
 	for _, measure := range measurements {
