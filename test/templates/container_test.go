@@ -51,13 +51,25 @@ func TestDockerfile(t *testing.T) {
 			image[words[1]] = filepath.Join(root, words[0])
 		}
 	}
-	path, ok := image["/opt/extensions/aws-secretsmanager"]
+	opt, ok := image["/opt/"]
 	if !ok || len(image) != 1 {
-		t.Fatalf("the image takes %v from the layer, want the extension alone", image)
+		t.Fatalf("the image takes %v from the layer, want all of it, into /opt", image)
 	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o755 {
-		t.Fatalf("the extension is %v (%v), want a file of mode 0755", info, err)
+	path := filepath.Join(opt, "extensions", "aws-secretsmanager")
+	for _, executable := range []string{path, filepath.Join(opt, "secrets-wrapper")} {
+		info, err := os.Stat(executable)
+		if err != nil || info.Mode().Perm() != 0o755 {
+			t.Fatalf("%s is %v (%v), want a file of mode 0755", executable, info, err)
+		}
+	}
+	// The zip itself stays behind, and each package is where its runtime looks.
+	var top []string
+	entries, err := os.ReadDir(opt)
+	for _, e := range entries {
+		top = append(top, e.Name())
+	}
+	if want := []string{"extensions", "nodejs", "python", "secrets-wrapper"}; err != nil || !slices.Equal(top, want) {
+		t.Errorf("/opt has %q (%v), want %q", top, err, want)
 	}
 	// It is a program for this machine: the configuration that it lacks is what it complains about.
 	cmd := exec.Command(path)
