@@ -46,11 +46,11 @@ func sources(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	for path, mode := range map[string]fs.FileMode{
-		"secrets-wrapper":                          0o600, // a mode of the machine, which must not reach the layer
-		"main.go":                                  0o644,
-		"templates/sam.yaml":                       0o644,
-		"python/pkg/__init__.py":                   0o755,
-		"python/pkg/py.typed":                      0o600,
+		"secrets-wrapper":        0o600, // a mode of the machine, which must not reach the layer
+		"main.go":                0o644,
+		"templates/sam.yaml":     0o644,
+		"python/pkg/__init__.py": 0o755,
+		"python/pkg/py.typed":    0o600,
 		"python/pkg/__pycache__/x.cpython-313.pyc": 0o644,
 		"python/pkg/old.pyc":                       0o644,
 		"python/pkg/.coverage":                     0o644,

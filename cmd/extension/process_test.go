@@ -149,6 +149,7 @@ func (f *function) deploy(vars []string) {
 	o.TB, o.Output = t, out
 	o.Env = append(append(f.aws.Env(),
 		"SECRET=db", "SECRETS_DOTENV_PATH=off", "AWS_LAMBDA_EXEC_WRAPPER="+ourWrapper, "AWS_LAMBDA_LOG_FORMAT=JSON",
+		"GORACE=atexit_sleep_ms=0", // a second that Lambda's shutdown does not give
 		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+ports[0], "SECRETS_RUNTIME_PROXY_PORT="+ports[1],
 	), vars...)
 	l := lambdatest.New(o)
