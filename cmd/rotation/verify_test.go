@@ -25,6 +25,11 @@ func extensionAnswers(_ context.Context, payload []byte) (response []byte, funct
 	return []byte(`"` + canary + `"`), ""
 }
 
+// answering is a handler that always says the same.
+func answering(answer string) awstest.Handler {
+	return func(context.Context, []byte) ([]byte, string) { return []byte(answer), "" }
+}
+
 // checks runs verify and returns what is not ok, by the name of the check.
 func (w *world) checks(args ...string) map[string]wiring.Check {
 	w.t.Helper()

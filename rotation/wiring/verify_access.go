@@ -24,10 +24,16 @@ const (
 func (r *report) access(ctx context.Context, s Secret) {
 	role := aws.ToString(r.function.config.Role)
 	d, err := r.decide(ctx, role, readAction, s.ARN, s.keys())
-	if err == nil && d.Outcome != policy.Denied {
+	byRole := d.Outcome == policy.Denied
+	if err == nil && !byRole {
 		d, err = r.withResourcePolicy(ctx, role, s, d)
 	}
-	r.decided(CheckAccess, readAction, s.ID, s.ARN, role, d, err)
+	if err == nil && d.Outcome == policy.Denied && !byRole {
+		r.failed(CheckAccess, s.ID, fmt.Sprintf("the secret's own policy denies role %s the action %s (%s)", role, readAction, d),
+			"aws secretsmanager get-resource-policy --secret-id "+quote(s.ID)+" # take the role out of the statement, then put-resource-policy")
+	} else {
+		r.decided(CheckAccess, readAction, s.ID, s.ARN, role, d, err)
+	}
 	if key := r.customerKey(s); key != "" {
 		d, err := r.decide(ctx, role, decryptAction, key, r.decryption(s))
 		r.decided(CheckKey, decryptAction, s.ID, key, role, d, err)

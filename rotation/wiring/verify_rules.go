@@ -110,7 +110,7 @@ func (r *report) noWay(ctx context.Context, e Event, s Secret, routes []*route, 
 		return err
 	}
 	for _, w := range routes {
-		if w.target == "" && w.name != name {
+		if w.target == "" && !w.ours && w.name != name {
 			r.failed(CheckRule, on, "rule "+w.name+" has the function as its target, but its pattern "+w.pattern+" lets this event pass by", setup)
 			return nil
 		}
