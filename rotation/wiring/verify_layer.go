@@ -80,7 +80,7 @@ func (r *report) attach(layers []string) string {
 func (r *report) findLayer(ctx context.Context, layers []string) (string, *lambda.GetLayerVersionOutput) {
 	name := cmp.Or(r.v.Layer, LayerName)
 	for _, l := range layers {
-		if base := layerName(l); base == name || strings.HasPrefix(base, name+"-") {
+		if strings.Contains(layerName(l), name) {
 			return l, r.layerInfo(ctx, l)
 		}
 	}
