@@ -41,8 +41,8 @@ func DetailKey(key string) Option { return func(o *options) { o.matcher.DetailKe
 func Client(c *client.Client) Option { return func(o *options) { o.client = c } }
 
 // RenewEvery sets how old the variables may be, as the extension last told them,
-// when the handler is called: a second unless set. 0 asks before every
-// invocation; a negative d never asks, so that only a rotation event that reaches
+// when the handler is called: a second unless set, and nothing where the Runtime
+// API proxy answers the rotation events. 0 asks before every invocation; a negative d never asks, so that only a rotation event that reaches
 // this very execution environment renews them.
 func RenewEvery(d time.Duration) Option { return func(o *options) { o.every = d } }
 
@@ -62,6 +62,7 @@ type settings struct {
 	matcher event.Matcher
 	strict  bool // an extension that cannot be reached ends the start
 	lambda  bool // the process runs in Lambda
+	proxied bool // the Runtime API proxy answers rotation events: none is seen here
 }
 
 func readSettings(getenv func(string) string) (settings, error) {
@@ -71,7 +72,8 @@ func readSettings(getenv func(string) string) (settings, error) {
 			DetailType: getenv("SECRETS_ROTATION_DETAIL_TYPE"),
 			DetailKey:  getenv("SECRETS_ROTATION_DETAIL_KEY"),
 		},
-		lambda: getenv("AWS_LAMBDA_RUNTIME_API") != "",
+		lambda:  getenv("AWS_LAMBDA_RUNTIME_API") != "",
+		proxied: strings.EqualFold(getenv("SECRETS_RUNTIME_PROXY"), "on"),
 	}
 	switch mode := getenv("SECRETS_ON_INIT_ERROR"); strings.ToLower(mode) { // as the extension reads it
 	case "":

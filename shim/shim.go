@@ -102,6 +102,9 @@ func newSecrets(getenv func(string) string, opts []Option) (*Secrets, error) {
 		return nil, err
 	}
 	o := options{matcher: set.matcher, every: renewEvery, log: slog.Default()}
+	if set.proxied {
+		o.every = 0
+	}
 	for _, option := range opts {
 		option(&o)
 	}

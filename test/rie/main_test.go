@@ -62,7 +62,7 @@ func prepare(dir string) (err error) {
 		return fmt.Errorf("unpack the layer (scripts/build-layer makes it): %w", err)
 	}
 	built.tasks = filepath.Join(dir, "tasks")
-	for _, name := range []string{"plain", "function"} {
+	for _, name := range []string{"plain", "function", "languages/go"} {
 		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(built.tasks, name, "bootstrap"), "./"+name)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -32,10 +32,21 @@ func (s *sandbox) freeze() (thaw func()) {
 	return func() { signal(syscall.SIGCONT) }
 }
 
-// children asks every thread of the emulator for the processes that it started.
-func (s *sandbox) children() (pids []int) {
+// children are the processes that the emulator started.
+func (s *sandbox) children() []int { return s.childrenOf(s.cmd.Process.Pid) }
+
+// descendants are all that runs beside the emulator.
+func (s *sandbox) descendants(pid int) (pids []int) {
+	for _, child := range s.childrenOf(pid) {
+		pids = append(append(pids, child), s.descendants(child)...)
+	}
+	return pids
+}
+
+// childrenOf asks every thread of a process for the processes that it started.
+func (s *sandbox) childrenOf(parent int) (pids []int) {
 	s.t.Helper()
-	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.cmd.Process.Pid))
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -38,9 +38,11 @@ type sandbox struct {
 }
 
 type options struct {
-	function string   // folder of the function; "" = plain
-	env      []string // of the function and the extension, besides what every sandbox has
-	args     []string // of the emulator
+	function string            // name of a built function; "" = plain
+	folder   string            // of a function in another language, instead
+	env      []string          // of the function and the extension, besides what every sandbox has
+	args     []string          // of the emulator
+	binds    map[string]string // files and folders to be seen as /var/NAME
 }
 
 // mountScript builds the file system that Lambda documents: the layer at /opt, the function at /var/task, both
@@ -56,8 +58,12 @@ mount --bind "$RIE_TASK" /var/task
 mount -o remount,ro,bind /var/task
 mount --bind "$RIE_OPT" /opt
 mount -o remount,ro,bind /opt
+for bind in $RIE_BINDS; do
+  if [ -d "${bind#*=}" ]; then mkdir "/var/${bind%%=*}"; else touch "/var/${bind%%=*}"; fi
+  mount --bind "${bind#*=}" "/var/${bind%%=*}"
+done
 mount --bind "$RIE_TMP" /tmp
-unset RIE_BINARY RIE_TASK RIE_OPT RIE_TMP OLDPWD SHLVL
+unset RIE_BINARY RIE_TASK RIE_OPT RIE_TMP RIE_BINDS OLDPWD SHLVL bind
 cd /var/task
 exec /var/rie "$@"
 `
@@ -75,6 +81,14 @@ func start(t *testing.T, o options) *sandbox {
 	if o.function == "" {
 		o.function = "plain"
 	}
+	task := o.folder
+	if task == "" {
+		task = filepath.Join(built.tasks, o.function)
+	}
+	var binds []string
+	for name, path := range o.binds {
+		binds = append(binds, name+"="+path)
+	}
 	args := append([]string{
 		"-c", mountScript, "sandbox",
 		"--runtime-interface-emulator-address", "127.0.0.1:" + ports[1],
@@ -85,7 +99,8 @@ func start(t *testing.T, o options) *sandbox {
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
 		"AWS_LAMBDA_FUNCTION_TIMEOUT=20",
 		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + s.port,
-		"RIE_BINARY=" + built.rie, "RIE_OPT=" + built.opt, "RIE_TASK=" + filepath.Join(built.tasks, o.function),
+		"RIE_BINARY=" + built.rie, "RIE_OPT=" + built.opt, "RIE_TASK=" + task,
+		"RIE_BINDS=" + strings.Join(binds, " "),
 		"RIE_TMP=" + s.tmp,
 	}, o.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out

@@ -28,6 +28,11 @@ def log(level: str, message: str, *args: object) -> None:
     getattr(logging.getLogger('aws_secretsmanager'), level)(message, *args)
 
 
+def proxied() -> bool:
+    """Whether the Runtime API proxy answers rotation events: then nothing here is told of them, and every invocation asks."""
+    return os.environ.get('SECRETS_RUNTIME_PROXY', '').lower() == 'on'
+
+
 def strict() -> bool:
     """Whether the function must not run without its secrets."""
     value = os.environ.get('SECRETS_ON_INIT_ERROR') or 'fail'
@@ -103,7 +108,7 @@ class Process:
             return True
         with self._lock:
             now = time()
-            if 0 <= now - self._asked < EVERY:
+            if 0 <= now - self._asked < EVERY and not proxied():
                 return False
             self._asked = now
             return True

@@ -1,0 +1,169 @@
+package rie
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+)
+
+// language is a function of languages/, started as the bootstrap of its managed runtime starts it.
+type language struct {
+	name    string
+	command []string          // behind the wrapper
+	binds   map[string]string // folders for the sandbox, whose own /tmp and /var hide some
+	renews  bool              // its environment follows a rotation without a restart
+}
+
+func languages(t *testing.T) []language {
+	t.Helper()
+	env := func(name string) string {
+		v := os.Getenv(name)
+		if v == "" {
+			t.Fatalf("%s is not set: run scripts/test-rie", name)
+		}
+		return v
+	}
+	python := []string{"/usr/bin/env", "PYTHONPATH=/var/client:/opt/python", env("RIE_PYTHON"), "-m", "awslambdaric"}
+	node := []string{"/usr/bin/env", "NODE_PATH=/opt/nodejs/node_modules:/var/client", "/var/node", "/var/client/aws-lambda-ric/index.mjs"}
+	packages := map[string]string{"client": env("RIE_PYTHON_PACKAGES")}
+	modules := map[string]string{"client": env("RIE_NODE_CLIENT"), "node": env("RIE_NODE")}
+	return []language{
+		{"python", append(python, "app.plain"), packages, false},
+		{"python", append(python, "app.client"), packages, true},
+		{"node", append(node, "index.plain"), modules, false},
+		{"node", append(node, "index.client"), modules, true},
+		{"java", []string{"/usr/bin/env", "java", "-cp", "/var/client/*:/var/client/classes", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda", "Handler::handleRequest"}, map[string]string{"client": env("RIE_JAVA")}, false},
+		{"shell", []string{"/var/task/bootstrap"}, nil, false},
+		{"go", []string{"/var/task/bootstrap"}, nil, true},
+	}
+}
+
+func (l language) start(t *testing.T, aws *awstest.SecretsManager, vars ...string) *sandbox {
+	t.Helper()
+	folder, err := filepath.Abs(filepath.Join("languages", l.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.name == "go" {
+		folder = filepath.Join(built.tasks, "languages", "go")
+	}
+	return start(t, options{
+		folder: folder, binds: l.binds,
+		env: append(append(aws.Env(), secret, "SECRETS_DOTENV_PATH=off", "AWS_LAMBDA_EXEC_WRAPPER=/opt/secrets-wrapper",
+			"LAMBDA_TASK_ROOT=/var/task", "SECRETS_RUNTIME_PROXY_PORT="+freePorts(t, 1)[0]), vars...),
+		args: append([]string{"/opt/secrets-wrapper"}, l.command...),
+	})
+}
+
+// seen is what a function says of the password.
+type seen struct {
+	Imported, Now, Endpoint string
+	Calls                   int // of the handler, in this process
+}
+
+func (s *sandbox) see() (v seen) {
+	s.t.Helper()
+	status, body := s.post(`{"order":1}`)
+	if err := json.Unmarshal(body, &v); err != nil || status != http.StatusOK || v.Calls == 0 {
+		s.t.Fatalf("invoke: %d %s", status, body)
+	}
+	return v
+}
+
+func TestEveryLanguageFollowsARotation(t *testing.T) {
+	for _, l := range languages(t) {
+		t.Run(strings.Join([]string{l.name, l.command[len(l.command)-1]}, " "), func(t *testing.T) {
+			aws := upstream(t)
+			s := l.start(t, aws, "SECRETS_RUNTIME_PROXY=on")
+			one, two := canary+"-one", canary+"-two"
+			if got, want := s.see(), (seen{one, one, one, 1}); got != want {
+				t.Errorf("at the start: %+v, want %+v", got, want)
+			}
+			arn, version := aws.Put("prod/db", `{"user":"app","password":"`+two+`"}`)
+			status, body := s.post(native(arn, "prod/db", version))
+			rotated(t, status, body, version)
+			want := seen{one, one, two, 2} // the handler did not see the event
+			if l.renews {
+				want.Now = two
+			}
+			if got := s.see(); got != want {
+				t.Errorf("after the rotation: %+v, want %+v", got, want)
+			}
+			s.shutdown()
+		})
+	}
+}
+
+func TestEveryLanguageIsRestarted(t *testing.T) {
+	for _, l := range languages(t) {
+		t.Run(strings.Join([]string{l.name, l.command[len(l.command)-1]}, " "), func(t *testing.T) {
+			aws := upstream(t)
+			s := l.start(t, aws, "SECRETS_RUNTIME_PROXY=on", "SECRETS_ON_ROTATION=restart")
+			s.see()
+			two := canary + "-two"
+			arn, version := aws.Put("prod/db", `{"user":"app","password":"`+two+`"}`)
+			status, body := s.post(native(arn, "prod/db", version))
+			rotated(t, status, body, version)
+			for calls := 1; calls < 3; calls++ {
+				if got, want := s.see(), (seen{two, two, two, calls}); got != want {
+					t.Errorf("after the rotation: %+v, want %+v", got, want)
+				}
+			}
+			s.shutdown()
+		})
+	}
+}
+
+// Nothing is lost and nobody is left over, however often the runtime is replaced.
+func TestAThousandInvocationsWithRestarts(t *testing.T) {
+	aws := upstream(t)
+	s := languages(t)[0].start(t, aws, "SECRETS_RUNTIME_PROXY=on", "SECRETS_ON_ROTATION=restart")
+	s.see()
+	processes := len(s.descendants(s.cmd.Process.Pid))
+	password, calls := canary+"-one", 1
+	for i := range 1000 {
+		if i%10 == 9 {
+			password, calls = fmt.Sprint(canary, "-", i), 0
+			arn, version := aws.Put("prod/db", `{"user":"app","password":"`+password+`"}`)
+			status, body := s.post(native(arn, "prod/db", version))
+			rotated(t, status, body, version)
+			continue
+		}
+		calls++
+		if got, want := s.see(), (seen{password, password, password, calls}); got != want {
+			t.Fatalf("invocation %d: %+v, want %+v", i, got, want)
+		}
+	}
+	if got := len(s.descendants(s.cmd.Process.Pid)); got != processes {
+		t.Errorf("%d processes after a hundred restarts, %d before the first", got, processes)
+	}
+	s.shutdown()
+}
+
+// What goes through the proxy is what goes without it, byte for byte.
+func TestEveryLanguageGetsLargeEvents(t *testing.T) {
+	event := `{"echo":"` + strings.Repeat("Secret Rotation secretsmanager detail-type é ", 110_000) + `"}`
+	for _, l := range languages(t) {
+		if l.renews {
+			continue // the same handler
+		}
+		t.Run(l.name, func(t *testing.T) {
+			var answers [2][]byte
+			for i, proxy := range []string{"off", "on"} {
+				s := l.start(t, upstream(t), "SECRETS_RUNTIME_PROXY="+proxy)
+				_, answers[i] = s.post(event)
+				s.shutdown()
+			}
+			if !bytes.Equal(answers[0], answers[1]) || len(answers[1]) < len(event)-200_000 {
+				t.Errorf("%d bytes with the proxy, %d without, of an event of %d", len(answers[1]), len(answers[0]), len(event))
+			}
+		})
+	}
+}
