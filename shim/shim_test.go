@@ -131,16 +131,20 @@ func TestLoadIsBounded(t *testing.T) {
 func TestInvocationsRenewTheVariables(t *testing.T) {
 	for _, test := range []struct {
 		name  string
+		proxy string // SECRETS_RUNTIME_PROXY
 		opts  []Option
 		waits []time.Duration // before each invocation
 		want  int             // calls of /env
 	}{
-		{"at most once a second", nil, []time.Duration{0, 999 * time.Millisecond, 1 * time.Millisecond, 0, time.Hour}, 2},
-		{"every time", []Option{RenewEvery(0)}, []time.Duration{0, 0, 0}, 3},
-		{"never", []Option{RenewEvery(-1)}, []time.Duration{time.Hour}, 0},
-		{"seldom", []Option{RenewEvery(time.Minute)}, []time.Duration{30 * time.Second, 29 * time.Second, time.Second}, 1},
+		{"at most once a second", "off", nil, []time.Duration{0, 999 * time.Millisecond, 1 * time.Millisecond, 0, time.Hour}, 2},
+		{"where the proxy sees the rotations", "On", nil, []time.Duration{0, 0, 0}, 3},
+		{"where the proxy does, and as the code says", "on", []Option{RenewEvery(-1)}, []time.Duration{0}, 0},
+		{"every time", "", []Option{RenewEvery(0)}, []time.Duration{0, 0, 0}, 3},
+		{"never", "", []Option{RenewEvery(-1)}, []time.Duration{time.Hour}, 0},
+		{"seldom", "", []Option{RenewEvery(time.Minute)}, []time.Duration{30 * time.Second, 29 * time.Second, time.Second}, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("SECRETS_RUNTIME_PROXY", test.proxy)
 			synctest.Test(t, func(t *testing.T) {
 				e := newEndpoint(nil)
 				h, _ := wrap(t, e, func() {}, test.opts...)

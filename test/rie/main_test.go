@@ -4,7 +4,7 @@
 // has the path of the latter; .ci/run sets it. LAYER may name another zip than that of scripts/build-layer:
 //
 //	scripts/build-layer
-//	RIE=$(scripts/fetch-rie) go test ./test/rie
+//	scripts/test-rie
 package rie
 
 import (
@@ -26,7 +26,7 @@ var built struct {
 
 func TestMain(m *testing.M) {
 	if os.Getenv("RIE") == "" {
-		fmt.Println("rie: no test was run, because RIE does not name the emulator: see scripts/fetch-rie")
+		fmt.Println("rie: no test was run, because RIE does not name the emulator: see scripts/test-rie")
 		return
 	}
 	os.Exit(runTests(m))
@@ -62,8 +62,10 @@ func prepare(dir string) (err error) {
 		return fmt.Errorf("unpack the layer (scripts/build-layer makes it): %w", err)
 	}
 	built.tasks = filepath.Join(dir, "tasks")
-	for _, name := range []string{"plain", "function", "languages/go"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(built.tasks, name, "bootstrap"), "./"+name)
+	for name, from := range map[string]string{
+		"plain": "./plain", "function": "./function", "languages/go": "./languages/go", "examples/go": "../../examples/go",
+	} {
+		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(built.tasks, name, "bootstrap"), from)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", name, err, out)

@@ -96,6 +96,15 @@ test('an ordinary invocation asks once a second, and only for what is new', asyn
   assert.equal(process.env.A, 'a2', 'an answer of "not modified" changed something');
 });
 
+test('where the proxy answers the rotations, every invocation asks', async (t) => {
+  const { e, handler } = await start(t, { A: 'a' });
+  process.env.SECRETS_RUNTIME_PROXY = 'On';
+  t.after(() => delete process.env.SECRETS_RUNTIME_PROXY);
+  assert.equal((await handler({}, context())).A, 'a');
+  e.set({ A: 'a2' });
+  assert.equal((await handler({}, context())).A, 'a2');
+});
+
 test('a clock that was set back does not stop the renewal', async (t) => {
   const { e, handler } = await start(t, { A: 'a' });
   await handler({}, context());

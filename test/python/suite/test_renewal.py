@@ -20,6 +20,15 @@ class Renewal(Case):
         wait_a_second()
         self.assertEqual(handler({}, None), ('two', 'two', 2))
 
+    def test_where_the_proxy_answers_rotations_every_event_renews(self):
+        secret = self.manager({'A': 'one'})
+        os.environ['SECRETS_RUNTIME_PROXY'] = 'On'
+        handler = secret(lambda event, context: (secret['A'], os.environ['A']))
+        self.assertEqual(handler({}, None), ('one', 'one'))
+        put(self.name, {'A': 'two'})
+        control_refresh(self.name)
+        self.assertEqual(handler({}, None), ('two', 'two'))
+
     def test_a_failure_keeps_the_values_and_says_so_once(self):
         secret = self.manager({'A': CANARY})
         handler = secret(lambda event, context: secret['A'])

@@ -14,3 +14,12 @@ exports.plain = async (event) => {
 };
 
 exports.client = withRotation(exports.plain);
+
+if (globalThis.awslambda) {
+  exports.stream = awslambda.streamifyResponse(async (event, stream) => {
+    for (const piece of event.echo.match(/[^]{1,65536}/g)) {
+      if (!stream.write(piece)) await new Promise((resolve) => stream.once('drain', resolve));
+    }
+    stream.end();
+  });
+}
