@@ -2,7 +2,6 @@ package wiring
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -214,65 +213,6 @@ func (r *report) rule(w *route, setup string, p functionPolicy) {
 			" --action " + invokeAction + " --principal " + eventBridge + " --source-arn " + w.arn
 	}
 	r.failed(CheckPermission, on, w.refused, mend)
-}
-
-// setup is the command that makes the rules of an event right, with every secret
-// that they have now and that still exists: what it does not name, they lose.
-func (r *report) setup(ctx context.Context, e Event, routes []*route) string {
-	var ids []string
-	for _, s := range r.secrets {
-		ids = append(ids, s.Name)
-	}
-	bus := r.busFor(e)
-	for _, w := range routes {
-		if !w.ours || w.event != e {
-			continue
-		}
-		bus = w.bus
-		for _, id := range patternNames(w.pattern) {
-			if !slices.Contains(ids, id) && !r.gone(ctx, id) {
-				ids = append(ids, id)
-			}
-		}
-	}
-	command := "rotation setup --function " + r.function.String() + " --event " + string(e)
-	if e == Custom {
-		command += customFlags(bus, r.v.Matcher)
-	}
-	for _, id := range ids {
-		command += " --secret " + quote(id)
-	}
-	return command
-}
-
-// customFlags are the flags of a custom event that is not as the defaults have it.
-func customFlags(bus string, m event.Matcher) string {
-	var flags string
-	if bus != DefaultBus {
-		flags += " --bus " + bus
-	}
-	for _, f := range []struct{ name, value string }{
-		{"--source", m.Source}, {"--detail-type", m.DetailType}, {"--detail-key", m.DetailKey},
-	} {
-		if f.value != "" {
-			flags += " " + f.name + " " + quote(f.value)
-		}
-	}
-	return flags
-}
-
-func busFlag(bus string) string {
-	if bus == DefaultBus {
-		return ""
-	}
-	return " --event-bus-name " + bus
-}
-
-// gone reports whether a secret is certainly none that could rotate.
-func (r *report) gone(ctx context.Context, id string) bool {
-	s, err := r.clients.secret(ctx, id)
-	_, missing := errors.AsType[*NotFoundError](err)
-	return missing || err == nil && !s.Deleted.IsZero()
 }
 
 // wrongTarget says why none of the targets gives the function the event; "" if one does.

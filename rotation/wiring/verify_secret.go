@@ -3,7 +3,6 @@ package wiring
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -90,47 +89,4 @@ func (r *report) variable(s Secret) {
 // is reports whether an id means the secret.
 func (s Secret) is(id string) bool {
 	return slices.Contains([]string{s.Name, s.ARN, s.partialARN()}, id)
-}
-
-// addReference adds a secret to those that a variable names.
-func (r *report) addReference(key, id string) string {
-	return r.changeVariables("--arg k "+quote(key)+" --arg v "+quote(id), `.Variables[$k] |= ([. // empty, $v] | map(select(. != "")) | join(","))`)
-}
-
-// setVariables gives variables of the function other values.
-func (r *report) setVariables(vars map[string]string) string {
-	var args, filters []string
-	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		args = append(args, "--arg "+name+" "+quote(vars[name]))
-		filters = append(filters, ".Variables."+name+" = $"+name)
-	}
-	return r.changeVariables(strings.Join(args, " "), strings.Join(filters, " | "))
-}
-
-// changeVariables keeps what the function has, since Lambda replaces all variables
-// at once. They go through a pipe, for argument lists can be read by others, and
-// the answer with all their values is not printed.
-func (r *report) changeVariables(args, filter string) string {
-	f := r.function
-	return "aws lambda get-function-configuration --function-name " + f.Name + " --query Environment --output json | jq " + args + " " + quote(filter) +
-		" | aws lambda update-function-configuration --function-name " + f.Name + " --environment file:///dev/stdin --query LastUpdateStatus --output text" + r.publish()
-}
-
-// publish is what must follow a change of the function: its end, before the next
-// one, and a version, which cannot be changed.
-func (r *report) publish() string {
-	f := r.function
-	done := " && aws lambda wait function-updated-v2 --function-name " + f.Name
-	publish := " && aws lambda publish-version --function-name " + f.Name + " --query Version --output text"
-	switch {
-	case f.Qualifier == "":
-		return done
-	case isVersion(f.Qualifier):
-		return done + publish + " # version " + f.Qualifier + " itself cannot be changed: wire the new one"
-	}
-	return done + publish + " | xargs aws lambda update-alias --function-name " + f.Name + " --name " + f.Qualifier + " --function-version"
-}
-
-func isVersion(qualifier string) bool {
-	return strings.Trim(qualifier, "0123456789") == ""
 }
