@@ -20,7 +20,7 @@ import (
 // local runs a command as a developer does.
 func (f *function) local(vars []string, args ...string) *exec.Cmd {
 	cmd := exec.Command(f.path(name), append([]string{"exec"}, args...)...)
-	cmd.Env = append(append(f.aws.Env(), "PATH="+os.Getenv("PATH"), "SECRET=db",
+	cmd.Env = append(append(f.aws.Env(), "PATH="+os.Getenv("PATH"), "SECRET=db", mark+f.dir,
 		fmt.Sprintf("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=%d", freePort(f.t))), vars...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal, whoever runs the tests
 	return cmd

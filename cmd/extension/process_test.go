@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -118,6 +119,7 @@ func newFunction(t *testing.T, o lambdatest.Options, vars ...string) *function {
 	t.Helper()
 	f := &function{t: t, aws: awstest.New(), dir: t.TempDir()}
 	t.Cleanup(f.aws.Close)
+	t.Cleanup(f.killTheRest)
 	f.aws.Put("db", dbValue(1))
 	f.o = o
 	f.deploy(vars)
@@ -149,6 +151,7 @@ func (f *function) deploy(vars []string) {
 	o.TB, o.Output = t, out
 	o.Env = append(append(f.aws.Env(),
 		"SECRET=db", "SECRETS_DOTENV_PATH=off", "AWS_LAMBDA_EXEC_WRAPPER="+ourWrapper, "AWS_LAMBDA_LOG_FORMAT=JSON",
+		mark+f.dir,
 		"GORACE=atexit_sleep_ms=0", // a second that Lambda's shutdown does not give
 		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+ports[0], "SECRETS_RUNTIME_PROXY_PORT="+ports[1],
 	), vars...)
@@ -260,6 +263,22 @@ func freePorts(t *testing.T, n int) (ports []string) {
 		ports = append(ports, port)
 	}
 	return ports
+}
+
+// mark is in the environment of all that a test starts.
+const mark = "STARTED_BY="
+
+// killTheRest ends what is in a session of its own and would outlive the test: a
+// real sandbox ends with all that is in it.
+func (f *function) killTheRest() {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		environ, err := os.ReadFile(dir + "/environ")
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		if err == nil && pid > 0 && bytes.Contains(environ, []byte(mark+f.dir)) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // processes are those that were started from the function's folder, by the name
