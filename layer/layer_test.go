@@ -51,6 +51,7 @@ func sources(t *testing.T) (dir string) {
 		"templates/sam.yaml":     0o644,
 		"python/pkg/__init__.py": 0o755,
 		"python/pkg/py.typed":    0o600,
+
 		"python/pkg/__pycache__/x.cpython-313.pyc": 0o644,
 		"python/pkg/old.pyc":                       0o644,
 		"python/pkg/.coverage":                     0o644,
