@@ -1,13 +1,8 @@
 package main
 
 import (
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -98,12 +93,7 @@ func TestAnswerOfAnotherSecret(t *testing.T) {
 func TestNativeRuleThatWentMissing(t *testing.T) {
 	w := newWorld(t)
 	w.must("setup", "--function", "orders", "--event", "both")
-	events, _ := w.clients()
-	rule := aws.String("secrets-rotation-orders-native")
-	_, err := events.RemoveTargets(t.Context(), &eventbridge.RemoveTargetsInput{Rule: rule, Ids: []string{"secrets-rotation"}})
-	w.do(err)
-	_, err = events.DeleteRule(t.Context(), &eventbridge.DeleteRuleInput{Name: rule})
-	w.do(err)
+	w.dropRule("default", "secrets-rotation-orders-native")
 	w.only(wiring.CheckRule, wiring.Failed, "no rule with it has function orders as a target", "rotation setup --function orders --event native --secret prod/db")
 }
 
@@ -156,30 +146,6 @@ func TestFunctionOfAnotherAccount(t *testing.T) {
 	if got := w.writes(); len(got) != 0 {
 		t.Errorf("it wrote %q", got)
 	}
-}
-
-// The permission is made, its answer lost, and the call made again.
-func TestAnswerThatGotLost(t *testing.T) {
-	w := newWorld(t)
-	target, err := url.Parse(w.lambda.URL())
-	w.do(err)
-	forward := httputil.NewSingleHostReverseProxy(target)
-	var lost atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/policy") && lost.Add(1) == 1 {
-			forward.ServeHTTP(httptest.NewRecorder(), r)
-			panic(http.ErrAbortHandler)
-		}
-		forward.ServeHTTP(rw, r)
-	}))
-	t.Cleanup(server.Close)
-	t.Setenv("AWS_ENDPOINT_URL_LAMBDA", server.URL)
-	t.Setenv("AWS_MAX_ATTEMPTS", "2")
-	w.must("setup", "--function", "orders")
-	if lost.Load() != 2 {
-		t.Errorf("%d calls of AddPermission, want one that got lost and one that was refused", lost.Load())
-	}
-	w.must("verify", "--function", "orders")
 }
 
 // EventBridge refuses single targets in an answer of status 200.

@@ -180,13 +180,8 @@ func TestPermissionsOfOthersStay(t *testing.T) {
 func TestTeardownOfOneEvent(t *testing.T) {
 	w := newWorld(t)
 	w.must("setup", "--function", "orders", "--event", "both")
-	events, _ := w.clients()
-	for _, rule := range []string{"secrets-rotation-orders-native", "secrets-rotation-orders-custom"} {
-		_, err := events.RemoveTargets(t.Context(), &eventbridge.RemoveTargetsInput{Rule: &rule, Ids: []string{"secrets-rotation"}})
-		w.do(err)
-		_, err = events.DeleteRule(t.Context(), &eventbridge.DeleteRuleInput{Name: &rule})
-		w.do(err)
-	}
+	w.dropRule("default", "secrets-rotation-orders-native")
+	w.dropRule("default", "secrets-rotation-orders-custom")
 	w.must("teardown", "--function", "orders", "--event", "native")
 	if state := w.state("orders"); strings.Contains(state, "rotation-native-") || !strings.Contains(state, "rotation-custom-") {
 		t.Errorf("there is\n%s", state)

@@ -371,12 +371,7 @@ func TestTeardownOfWhatIsHalfGone(t *testing.T) {
 	w := newWorld(t)
 	empty := w.state("orders")
 	w.must("setup", "--function", "orders")
-	events, _ := w.clients()
-	rule := aws.String("secrets-rotation-orders-native")
-	_, err := events.RemoveTargets(t.Context(), &eventbridge.RemoveTargetsInput{Rule: rule, Ids: []string{"secrets-rotation"}})
-	w.do(err)
-	_, err = events.DeleteRule(t.Context(), &eventbridge.DeleteRuleInput{Name: rule})
-	w.do(err)
+	w.dropRule("default", "secrets-rotation-orders-native")
 	w.must("teardown", "--function", "orders")
 	if got := w.state("orders"); got != empty {
 		t.Errorf("without the rule: there is\n%s", got)

@@ -90,6 +90,17 @@ func TestLongPatternsAreSplit(t *testing.T) {
 	if groups := split(Native, event.Matcher{}, orders, secrets[:1]); len(groups) != 1 {
 		t.Errorf("one secret: %d groups", len(groups))
 	}
+	// One name cannot be taken apart; two may be exactly as long as EventBridge takes.
+	two := func(n int) []Secret { return []Secret{secretNamed("a"), secretNamed(strings.Repeat("b", n))} }
+	fits := 1 + maxPattern - len(patternFor(Native, event.Matcher{}, orders, two(1)))
+	for n, want := range map[int]int{fits: 1, fits + 1: 2} {
+		if got := len(split(Native, event.Matcher{}, orders, two(n))); got != want {
+			t.Errorf("a pattern of %d characters: %d groups, want %d", len(patternFor(Native, event.Matcher{}, orders, two(n))), got, want)
+		}
+	}
+	if groups := split(Native, event.Matcher{}, orders, two(maxPattern)[1:]); len(groups) != 1 || len(groups[0]) != 1 {
+		t.Errorf("one long name: %d groups, want one", len(groups))
+	}
 }
 
 func TestWhatWouldMatchNothing(t *testing.T) {
