@@ -66,6 +66,15 @@ func TestScopeOfTeardown(t *testing.T) {
 			stays: []string{"default secrets-rotation-orders-mine"}, prints: "Nothing of ours is there.",
 		},
 		{
+			name: "a permission whose rule was deleted and is there again, somebody else's",
+			setup: func(w *world) {
+				w.must("setup", "--function", "orders")
+				w.dropRule("default", nativeRule)
+				w.putRule(&eventbridge.PutRuleInput{Name: aws.String(nativeRule), EventPattern: aws.String(nativeOfDB)})
+			},
+			stays: []string{"rule/" + nativeRule, "default " + nativeRule}, prints: "Nothing of ours is there.",
+		},
+		{
 			name: "a function that is gone, and its custom rule alone",
 			setup: func(w *world) {
 				w.must("setup", "--function", "orders", "--event", "both")
