@@ -1,7 +1,6 @@
 package runtimeproxy
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -9,9 +8,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // open listens for a proxy to an API, and returns where.
@@ -39,26 +39,9 @@ func open(t *testing.T, o Options) (addr string) {
 }
 
 // logTo returns a logger and what it wrote.
-func logTo() (*slog.Logger, *output) {
-	out := &output{}
+func logTo() (*slog.Logger, *process.Output) {
+	out := &process.Output{}
 	return slog.New(slog.NewTextHandler(out, nil)), out
-}
-
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }
 
 // api is a Runtime API of one invocation after the other, of which a test gets to

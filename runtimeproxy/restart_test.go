@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // vars is where variables come from in these tests.
@@ -30,7 +32,7 @@ func (v *vars) restart() *Restart {
 }
 
 // supervised is a proxy whose runtime was started with the first variables.
-func supervised(t *testing.T, a *api) (v *vars, c Client, log *output) {
+func supervised(t *testing.T, a *api) (v *vars, c Client, log *process.Output) {
 	t.Helper()
 	v = &vars{}
 	v.set(1, "one")

@@ -1,7 +1,6 @@
 package variables
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-secretsmanager/lambda-extension/cache"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // store is a Secrets Manager in memory.
@@ -167,35 +167,11 @@ func checkVars(t *testing.T, env Env, want map[string]string) {
 }
 
 // lines collects log output.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// take returns what was logged since the last call.
-func (l *lines) take() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.b.String()
-	l.b.Reset()
-	return s
-}
+type lines struct{ process.Output }
 
 func (l *lines) check(t *testing.T, wants ...string) {
 	t.Helper()
-	got := l.take()
+	got := l.Take()
 	if n := strings.Count(got, "\n"); n != len(wants) {
 		t.Errorf("got %d log lines, want %d %q:\n%s", n, len(wants), wants, got)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -15,13 +14,14 @@ import (
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // local runs a command as a developer does.
 func (f *function) local(vars []string, args ...string) *exec.Cmd {
 	cmd := exec.Command(f.path(name), append([]string{"exec"}, args...)...)
 	cmd.Env = append(append(f.aws.Env(), "PATH="+os.Getenv("PATH"), "SECRET=db", mark+f.dir,
-		fmt.Sprintf("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=%d", freePort(f.t))), vars...)
+		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+process.Port(f.t)), vars...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal, whoever runs the tests
 	return cmd
 }

@@ -164,7 +164,7 @@ func TestLocalAgent(t *testing.T) {
 		_, rest, _ := strings.Cut(s.log.String(), "export AWS_TOKEN=")
 		token, _, _ = strings.Cut(rest, "\n")
 	}
-	s.client = client.New(client.Options{URL: fmt.Sprintf("http://127.0.0.1:%d", s.port), Token: token})
+	s.client = client.New(client.Options{URL: "http://127.0.0.1:" + s.port, Token: token})
 	s.wantEverywhere(1)
 	cancel()
 	if err := <-ended; err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // TestMain makes the binary of these tests the layer's and the function's, too,
@@ -110,7 +110,7 @@ type function struct {
 	extension, runtime *lambdatest.Process
 	o                  lambdatest.Options
 	dir                string
-	out                *lockedBuffer
+	out                *process.Output
 }
 
 // newFunction has the secret "db" as a stage has. Its variables come after those
@@ -146,7 +146,7 @@ func (f *function) again(vars ...string) *function {
 
 func (f *function) deploy(vars []string) {
 	f.t.Helper()
-	t, o, out, ports := f.t, f.o, &lockedBuffer{}, freePorts(f.t, 2)
+	t, o, out, ports := f.t, f.o, &process.Output{}, process.Ports(f.t, 2)
 	f.out = out
 	o.TB, o.Output = t, out
 	o.Env = append(append(f.aws.Env(),
@@ -245,24 +245,6 @@ func (f *function) waitFor(what string, ok func() bool) {
 			f.t.Fatalf("waited 10 s for %s", what)
 		}
 	}
-}
-
-// freePorts returns ports that differ.
-func freePorts(t *testing.T, n int) (ports []string) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, port)
-	}
-	return ports
 }
 
 // mark is in the environment of all that a test starts.

@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/localhttp/client"
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // canary is a part of every secret value in these tests, and of no output.
@@ -25,41 +24,24 @@ type stage struct {
 	t      *testing.T
 	aws    *awstest.SecretsManager
 	lambda *lambdatest.Lambda
-	log    *lockedBuffer
+	log    *process.Output
 	client *client.Client
 	file   string
-	port   int
+	port   string
 	vars   map[string]string // of the extension, over what Lambda sets
 	ended  *lambdatest.Process
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // newStage sets the scene: secret "db" with PASSWORD and NUMBER, SECRET naming it.
 func newStage(t *testing.T, o lambdatest.Options, vars map[string]string) *stage {
 	t.Helper()
-	s := &stage{t: t, aws: awstest.New(), log: &lockedBuffer{}, port: freePort(t)}
+	s := &stage{t: t, aws: awstest.New(), log: &process.Output{}, port: process.Port(t)}
 	s.file = filepath.Join(t.TempDir(), "secrets.env")
 	s.aws.Put("db", dbValue(1))
 	s.vars = map[string]string{
 		"SECRET":                                 "db",
 		"SECRETS_DOTENV_PATH":                    s.file,
-		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": fmt.Sprint(s.port),
+		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": s.port,
 		"AWS_LAMBDA_LOG_FORMAT":                  "JSON",
 	}
 	for name, value := range vars {
@@ -71,7 +53,7 @@ func newStage(t *testing.T, o lambdatest.Options, vars map[string]string) *stage
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.client = client.New(client.Options{URL: fmt.Sprintf("http://127.0.0.1:%d", s.port), Token: token})
+	s.client = client.New(client.Options{URL: "http://127.0.0.1:" + s.port, Token: token})
 	t.Cleanup(func() {
 		s.lambda.Close()
 		s.aws.Close()
@@ -84,16 +66,6 @@ func newStage(t *testing.T, o lambdatest.Options, vars map[string]string) *stage
 
 func dbValue(n int) string {
 	return fmt.Sprintf(`{"PASSWORD":"%s-%d","NUMBER":%d}`, canary, n, n)
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // getenv is the extension's environment.

@@ -3,9 +3,7 @@ package loop
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // environment is one execution environment: the real extension beside a real
@@ -34,7 +33,7 @@ type environment struct {
 
 func startEnvironment(t *testing.T, name, references string, upstream []string) *environment {
 	t.Helper()
-	port := freePort(t)
+	port := process.Port(t)
 	e := &environment{
 		t: t, name: name, url: "http://127.0.0.1:" + port,
 		file: filepath.Join(t.TempDir(), "secrets.env"), told: map[string]int{},
@@ -130,14 +129,4 @@ func decode[T any](t *testing.T, text []byte) (v T) {
 		t.Fatal(err)
 	}
 	return v
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 }

@@ -1,81 +1,54 @@
 package node
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
-
-const token = "token-of-the-test"
 
 // agent is the extension's binary as the local agent, in front of a fake of Secrets Manager.
 type agent struct {
 	t    *testing.T
 	aws  *awstest.SecretsManager
-	port string
 	env  []string
-	out  output
-	cmd  *exec.Cmd
+	proc *process.Agent // the running one, nil when stopped
+	port string
 }
 
 func startAgent(t *testing.T, env ...string) *agent {
 	t.Helper()
-	a := &agent{t: t, aws: awstest.New(), port: freePort(t)}
+	a := &agent{t: t, aws: awstest.New(), port: process.Port(t)}
 	t.Cleanup(a.aws.Close)
-	a.env = append(append(a.aws.Env(),
-		"PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "AWS_TOKEN="+token,
-		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+a.port,
-		"SECRETS_DOTENV_PATH="+filepath.Join(t.TempDir(), "secrets.env")), env...)
-	t.Cleanup(func() {
-		a.stop()
-		if strings.Contains(a.out.String(), canary) {
-			t.Error("the agent printed a secret value")
-		}
-		if t.Failed() {
-			t.Logf("output of the agent:\n%s", a.out.String())
-		}
-	})
+	a.env = append(append(a.aws.Env(), "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+a.port), env...)
 	return a
 }
 
 // run starts the process, or starts it anew.
-func (a *agent) run() error {
+func (a *agent) run() (err error) {
 	a.stop()
-	a.cmd = exec.Command(extension)
-	a.cmd.Env = a.env
-	a.cmd.Stdout, a.cmd.Stderr = &a.out, &a.out
-	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := a.cmd.Start(); err != nil {
+	if a.proc, err = process.StartAgent(a.t, extension, a.env...); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if resp, err := http.Get("http://127.0.0.1:" + a.port + "/ping"); err == nil {
-			return resp.Body.Close()
+	out := a.proc.Out
+	a.t.Cleanup(func() {
+		if strings.Contains(out.String(), canary) {
+			a.t.Error("the agent printed a secret value")
 		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("the agent did not answer within %v", patience)
-		}
-	}
+	})
+	return nil
 }
 
 func (a *agent) stop() {
-	if a.cmd != nil {
-		_ = a.cmd.Process.Kill()
-		_ = a.cmd.Wait()
-		a.cmd = nil
+	if a.proc != nil {
+		a.proc.Kill()
+		a.proc = nil
 	}
 }
 
@@ -132,25 +105,7 @@ func TestAgent(t *testing.T) {
 			t.Fatal(err)
 		}
 		runSuites(t, n, []string{
-			"CONTROL=" + a.control().URL, "AWS_TOKEN=" + token, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + a.port, "CONFIGURED=before",
+			"CONTROL=" + a.control().URL, "AWS_TOKEN=" + process.Token, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + a.port, "CONFIGURED=before",
 		}, "suites/agent.mjs")
 	})
-}
-
-// output collects what a process prints.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // function is a Node function under AWS's runtime client in the fake Lambda, with the real extension beside it.
@@ -45,7 +45,7 @@ func start(t *testing.T, n node, o options) *function {
 	o.lambda.Env = append(f.aws.Env(),
 		"SECRET=db",
 		"SECRETS_DOTENV_PATH="+filepath.Join(t.TempDir(), "secrets.env"),
-		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+freePort(t))
+		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+process.Port(t))
 	o.lambda.Env = append(o.lambda.Env, o.env...)
 	o.lambda.TB = t
 	o.lambda.InitTimeout, o.lambda.Timeout = patience, patience
@@ -94,16 +94,6 @@ func (n node) lambdaFlags() []string {
 		return []string{"--no-experimental-require-module", "--no-experimental-detect-module"}
 	}
 	return nil
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 func (f *function) end() {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // function is a Python function under awslambdaric, beside the extension.
@@ -26,12 +27,8 @@ func newFunction(t testing.TB, o lambdatest.Options, env ...string) *function {
 	t.Helper()
 	f := &function{t: t, path: layer, aws: awstest.New()}
 	t.Cleanup(f.aws.Close)
-	port, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
 	o.TB = t
-	o.Env = append(f.aws.Env(), "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+port, "SECRETS_MANAGER_TTL=86400",
+	o.Env = append(f.aws.Env(), "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+process.Port(t), "SECRETS_MANAGER_TTL=86400",
 		"SECRETS_DOTENV_PATH="+filepath.Join(t.TempDir(), "secrets.env"))
 	o.Env = append(o.Env, env...)
 	f.lambda = lambdatest.New(o)

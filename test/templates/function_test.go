@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // canary is in every secret value here, and must never be printed.
@@ -106,7 +106,7 @@ func startFunction(t *testing.T, aws *awstest.SecretsManager) *lambdatest.Lambda
 	dir := t.TempDir()
 	l := lambdatest.New(lambdatest.Options{
 		TB: t, Timeout: 10 * time.Second,
-		Env: append(aws.Env(), "SECRET="+secretName, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+freePort(t),
+		Env: append(aws.Env(), "SECRET="+secretName, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+process.Port(t),
 			"SECRETS_DOTENV_PATH="+filepath.Join(dir, "secrets.env")),
 	})
 	t.Cleanup(l.Close)
@@ -148,14 +148,4 @@ func extension(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 }

@@ -1,0 +1,75 @@
+// Package process runs programs for tests: it finds them ports, collects what they
+// print, and starts the layer's binary as the local agent.
+//
+//	a, err := process.StartAgent(t, binary, "SECRET=prod/db")
+//	resp, err := http.Get(a.URL + "/ping")
+package process
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"testing"
+)
+
+// Output collects what processes print. The zero value is empty and ready for use
+// by several goroutines.
+type Output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+// String is all that was written so far and not taken.
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// Take returns what String does and forgets it.
+func (o *Output) Take() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	defer o.b.Reset()
+	return o.b.String()
+}
+
+// FreePorts returns n different ports of 127.0.0.1 that nobody listens on. Somebody
+// may take one before it is used; the test fails then.
+func FreePorts(n int) (ports []string, err error) {
+	for range n {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		ports = append(ports, port)
+	}
+	return ports, nil
+}
+
+// Ports is [FreePorts] for the goroutine of a test.
+func Ports(t testing.TB, n int) []string {
+	t.Helper()
+	ports, err := FreePorts(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ports
+}
+
+// Port is one of [Ports].
+func Port(t testing.TB) string {
+	t.Helper()
+	return Ports(t, 1)[0]
+}
