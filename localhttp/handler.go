@@ -178,16 +178,14 @@ func (h *handler) refuse(w http.ResponseWriter, status int, why string) {
 
 // authorized reports whether either header carries the token.
 func (h *handler) authorized(header http.Header) bool {
-	if len(h.token) == 0 {
-		return false
-	}
-	for _, token := range header["X-Aws-Parameters-Secrets-Token"] {
-		if same([]byte(token), h.token) {
-			return true
-		}
-	}
-	for _, token := range header["X-Vault-Token"] {
-		if same([]byte(token), h.token) {
+	return carries(h.token, header["X-Aws-Parameters-Secrets-Token"]) || carries(h.token, header["X-Vault-Token"])
+}
+
+// carries reports whether one of the values is the token, which none is while
+// there is no token.
+func carries[T string | []byte](token []byte, values []T) bool {
+	for _, v := range values {
+		if len(token) > 0 && same([]byte(v), token) {
 			return true
 		}
 	}

@@ -64,17 +64,22 @@ func (c *conns) shutdown() {
 	}
 }
 
-// limited is a listener that refuses connections beyond the limit.
+// limited is a listener that refuses connections beyond the limit, and opens the
+// lane on the others.
 type limited struct {
 	net.Listener
-	conns *conns
+	conns   *conns
+	handler *handler
 }
 
 func (l *limited) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
-		if err != nil || l.conns.admits() {
-			return conn, err
+		if err != nil {
+			return nil, err
+		}
+		if l.conns.admits() {
+			return &laneConn{Conn: conn, h: l.handler}, nil
 		}
 		l.conns.refuse(conn)
 	}

@@ -13,6 +13,8 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const defaultMaxConns = 800
 
+const readHeaderTimeout = 10 * time.Second
+
 // Server serves the endpoint on a listener. Make one with [NewServer].
 type Server struct {
 	http    http.Server
@@ -35,7 +37,7 @@ func NewServer(o Options) *Server {
 		// in a sandbox that freezes, an idle deadline fires at the thaw, just when
 		// the function sends its next request on that connection. A WriteTimeout
 		// would cut off a read that waits for Secrets Manager.
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: readHeaderTimeout,
 
 		// A secret id of 10 kB gets its 400, not a 431.
 		MaxHeaderBytes: 64 << 10,
@@ -59,7 +61,7 @@ func (s *Server) Serve(l net.Listener) error {
 		_ = l.Close()
 		return fmt.Errorf("serve the endpoint on %s: not a loopback address", a)
 	}
-	err := s.http.Serve(&limited{l, &s.conns})
+	err := s.http.Serve(&limited{l, &s.conns, s.handler})
 	if err == http.ErrServerClosed {
 		return nil
 	}
