@@ -33,6 +33,7 @@ func TestExamples(t *testing.T) {
 		binds        map[string]string
 		restart      bool
 	}{
+		// Nothing calls the wrapper for a bootstrap. This one follows rotations itself, and the next is run by the wrapper.
 		{"go", filepath.Join(built.tasks, "examples", "go"), []string{"/var/task/bootstrap"}, nil, false},
 		{"shell", folder("shell"), []string{"/var/task/bootstrap"}, nil, true},
 		{"java", folder("java"), []string{"/opt/secrets-wrapper", "/usr/bin/env", "java", "-cp", "/var/client/*:/var/client/classes", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda", "Greeting::handleRequest"}, map[string]string{"client": java}, false},
@@ -46,9 +47,6 @@ func TestExamples(t *testing.T) {
 				"SECRETS_RUNTIME_PROXY=on", "SECRETS_RUNTIME_PROXY_PORT="+freePorts(t, 1)[0])
 			if e.restart {
 				vars = append(vars, "SECRETS_ON_ROTATION=restart")
-			}
-			if e.name == "go" {
-				vars = append(vars, "SECRETS_RUNTIME_PROXY=off") // it starts without the wrapper, and follows rotations itself
 			}
 			s := start(t, options{folder: e.folder, binds: e.binds, env: vars, args: e.command})
 			greet := func(want string) {
