@@ -18,6 +18,7 @@ package cache
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -40,6 +41,11 @@ type Options struct {
 	// current value of a Named secret and before anybody gets that fetch's answer.
 	Changed func()
 	Log     *slog.Logger // nil discards
+
+	// Random draws from [0, 1) for the jitter of TTLs and pauses; nil draws from
+	// math/rand/v2. One that is seeded makes a simulation repeat itself. It is called
+	// from several goroutines.
+	Random func() float64
 }
 
 // Mark says where an answer came from.
@@ -80,6 +86,9 @@ type Cache struct {
 func New(fetch Fetch, o Options) *Cache {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
 	}
 	if o.Changed == nil {
 		o.Changed = func() {}
@@ -204,6 +213,11 @@ func (c *Cache) SetAccount(account string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.names.account = account
+	for _, e := range c.entries { // those that were loaded before Lambda told the account
+		if e.secret != nil && e.secret.ARN != "" {
+			c.names.learn(e.secret.ARN, e.secret)
+		}
+	}
 }
 
 // wait returns when f has ended, ctx has, or, for the first load of a named

@@ -1,9 +1,6 @@
 package cache
 
-import (
-	"math/rand/v2"
-	"time"
-)
+import "time"
 
 const (
 	firstBackoff = time.Second
@@ -123,9 +120,9 @@ func (e *entry) answer(m Mark) Answer {
 
 // keep makes s the value, as the fetch f brought it. If a fetch that began later
 // has failed, s may be what that one was to replace, so the failure still stands.
-func (e *entry) keep(s *Secret, f *flight, ttl time.Duration) {
+func (e *entry) keep(s *Secret, f *flight, o Options) {
 	e.secret, e.fetched, e.settled = s, f.began, f.number
-	e.ttl = time.Duration(float64(ttl) * (1 - ttlJitter*rand.Float64()))
+	e.ttl = time.Duration(float64(o.TTL) * (1 - ttlJitter*o.Random()))
 	e.loaded, e.old = true, f.number < e.failed
 	if !e.old {
 		e.err, e.failures = nil, 0
@@ -139,13 +136,13 @@ func (e *entry) drop(f *flight) {
 
 // fail notes that f failed: the value, if any, is old from now on, and reads do
 // not fetch again until a back-off has passed that doubles with every failure.
-func (e *entry) fail(f *flight) {
-	e.backoff = jittered(min(firstBackoff<<min(e.failures, 10), lastBackoff))
+func (e *entry) fail(f *flight, o Options) {
+	e.backoff = o.jittered(min(firstBackoff<<min(e.failures, 10), lastBackoff))
 	e.failures++
 	e.err, e.erred, e.failed = f.err, now(), max(e.failed, f.number)
 	e.old = e.secret != nil
 }
 
-func jittered(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (1 + backoffJitter*(2*rand.Float64()-1)))
+func (o Options) jittered(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (1 + backoffJitter*(2*o.Random()-1)))
 }

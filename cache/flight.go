@@ -174,7 +174,7 @@ func (c *Cache) settle(e *entry, f *flight, s *Secret, err error) (changed bool)
 		return c.settleFailure(e, f)
 	}
 	was := e.secret
-	e.keep(s, f, c.o.TTL)
+	e.keep(s, f, c.o)
 	c.reportSuccess(e)
 	return changed || e.named &&
 		(was == nil || was.VersionID != s.VersionID || was.ARN != s.ARN || was.Value != s.Value)
@@ -186,12 +186,12 @@ func (c *Cache) settleFailure(e *entry, f *flight) (changed bool) {
 	switch {
 	case cause.Gone():
 		had := e.secret != nil
-		e.fail(f)
+		e.fail(f, c.o)
 		e.drop(f)
 		c.reportFailure(e, cause)
 		return had && e.named
 	case f.failing == noted:
-		e.fail(f)
+		e.fail(f, c.o)
 		c.reportFailure(e, cause)
 	}
 	return false

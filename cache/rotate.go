@@ -135,7 +135,7 @@ func (c *Cache) look(ctx context.Context, e *entry, f *flight, ch Change, before
 		if err == nil && looks%looksPerProbe == 1 && mayBeLater(a.Secret, ch, before) && c.replaced(ctx, e, ch.VersionID) {
 			return a.Secret, nil
 		}
-		timer := time.NewTimer(jittered(pause))
+		timer := time.NewTimer(c.o.jittered(pause))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -255,7 +255,8 @@ func (c *Cache) Holds(id string) bool {
 }
 
 // heldAs returns the id by which the changed secret is known here. An entry that
-// knows only an error does not count. c.mu is held.
+// knows only an error does not count. One without a value whose fetch is under way
+// does: that may bring the value from before the change. c.mu is held.
 func (c *Cache) heldAs(ch Change) (string, bool) {
 	ids := []string{ch.ID}
 	if ch.Alias != "" && !isARN(ch.ID) {
@@ -268,7 +269,7 @@ func (c *Cache) heldAs(ch Change) (string, bool) {
 			}
 		}
 		for k, e := range c.entries {
-			if e.secret != nil && (k.secret == c.names.canonical(id) || alike(k.secret, id)) {
+			if (e.secret != nil || len(e.running) > 0) && (k.secret == c.names.canonical(id) || alike(k.secret, id)) {
 				return e.askID, true
 			}
 		}

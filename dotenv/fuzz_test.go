@@ -9,9 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzEncode reads back with the rules of POSIX shells what was written.
+// FuzzEncode reads back with the rules of POSIX shells what was written. A value
+// that is said to be portable stands there as it is, within quotes or without.
 func FuzzEncode(f *testing.F) {
-	for _, v := range []string{"", "a", "it's", `"`, `\`, "$x", "$", "`", "\n", "\r", "a\\\n'", "é", "\x00", "\xff", `'\"$` + "`"} {
+	for _, v := range []string{"", "a", "it's", `"`, `\`, "$x", "$", "`", "\n", "\r", "a\\\n'", "é", "\x00", "\xff", `'\"$` + "`", "'\\\x7fa"} {
 		f.Add("NAME", v, "x")
 		f.Add("a", "x", v)
 	}
@@ -32,6 +33,9 @@ func FuzzEncode(f *testing.F) {
 				if written && v != want {
 					t.Errorf("%s: got %q, want %q", format, v, want)
 				}
+				if written && format == "dotenv" && !slices.Contains(r.NotPortable, name) && !standsAsItIs(string(data), name, want) {
+					t.Errorf("%q is said to be portable in %q", want, data)
+				}
 				bad := !isName(name) || strings.Contains(want, "\x00") || format == "dotenv" && !utf8.ValidString(want)
 				if refused != bad {
 					t.Errorf("%s: %q=%q is refused: %v, want %v", format, name, want, refused, bad)
@@ -42,6 +46,16 @@ func FuzzEncode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// standsAsItIs reports whether readers that know no escapes get value.
+func standsAsItIs(file, name, value string) bool {
+	for _, quote := range []string{"", "'", `"`} {
+		if strings.Contains("\n"+file, "\n"+name+"="+quote+value+quote+"\n") && (quote == "" || !strings.Contains(value, quote)) {
+			return true
+		}
+	}
+	return false
 }
 
 var errExpands = errors.New("a shell would expand or run something")
@@ -77,6 +91,8 @@ func word(s string) (value, rest string, err error) {
 			quote = c
 		case quote != 0 && c == quote:
 			quote = 0
+		case c == '\\' && quote == '"' && i+1 < len(s) && s[i+1] == 0x7f:
+			return "", "", errors.New("bash may lose what follows the backslash")
 		case c == '\\' && quote == 0:
 			i++
 			b.WriteByte(s[i])

@@ -66,7 +66,8 @@ func harmlessAt(v string, i int) bool {
 		// Letters, digits and { begin a variable, others are one in some shell.
 		return strings.IndexByte(" \t\n'%&),./;<>]|}", next) >= 0
 	}
-	return strings.IndexByte("abfnrtvc0\"$`\\'\n", next) < 0
+	// Bash 5.2 loses a DEL that follows a backslash where there is a < too.
+	return strings.IndexByte("abfnrtvc0\"$`\\'\n\x7f", next) < 0
 }
 
 // escape escapes what would not stand for itself between double quotes. A $ that

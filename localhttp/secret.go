@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -169,5 +170,8 @@ func (h *handler) stats(w http.ResponseWriter, _ *http.Request, _ *query) {
 	if s.Secrets == nil {
 		s.Secrets = []cache.SecretStats{}
 	}
-	writeJSON(w, http.StatusOK, s)
+	writeJSON(w, http.StatusOK, struct {
+		cache.Stats
+		Goroutines int `json:"goroutines"` // of the process; many more than connections are a leak
+	}{s, runtime.NumGoroutine()})
 }

@@ -12,10 +12,6 @@ import (
 
 // forward passes a request on as it is, and its answer back.
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
-		// An answer that comes before the body has ended does not end the body.
-		_ = http.NewResponseController(w).EnableFullDuplex()
-	}
 	res, err := p.send(r)
 	if err != nil {
 		p.abort(r, err)

@@ -120,6 +120,10 @@ const (
 
 // ServeHTTP passes a request on, unless it is one of the few that concern us.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// An answer that comes before the body has ended does not end the body.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
 	switch {
 	case r.URL.Path == nextPath && r.Method == http.MethodGet:
 		p.next(w, r)

@@ -121,30 +121,3 @@ func TestReserved(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	for _, s := range []string{
-		"MySecret", "A=b#c, D_*=e\tf", "a=b=c", "X=", "#", "=*#", "A*=b#c", "PATH=x", "a,a", "prod/a=b#c=d#e",
-		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf", "\xff=\x00#\u2028", "k#\u00a0",
-	} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		refs, err := Parse(s)
-		if err == nil && len(refs) == 0 && strings.IndexFunc(s, func(r rune) bool { return !isSeparator(r) }) >= 0 {
-			t.Fatalf("Parse(%q) found neither references nor problems", s)
-		}
-		var words []string
-		for _, r := range refs {
-			again, err := Parse(r.String())
-			if err != nil || len(again) != 1 || again[0] != r {
-				t.Fatalf("Parse(%q) has %#v, whose String %q parses to %#v, %v", s, r, r, again, err)
-			}
-			words = append(words, r.String())
-		}
-		again, err := Parse(strings.Join(words, ", "))
-		if err != nil || !cmp.Equal(refs, again) {
-			t.Fatalf("Parse(%q) = %v, read back as %v, %v", s, refs, again, err)
-		}
-	})
-}

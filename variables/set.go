@@ -127,7 +127,7 @@ func (s *Set) final(failed map[string]error) []error {
 		if e, ok := errors.AsType[*cache.Error](err); ok && !e.Transient() {
 			final = append(final, err)
 		}
-		if errors.Is(err, cache.ErrNotLoaded) {
+		if _, last := s.cache.Peek(id); last == cache.ErrNotLoaded {
 			s.o.Log.Warn("secret is not loaded yet, its next read tries again", "error", err.Error())
 		}
 	}

@@ -137,10 +137,13 @@ func (c *Client) Fetch(ctx context.Context, q cache.Query) (*cache.Secret, error
 		in.VersionStage = &q.Stage
 	}
 	var earlier *failure
-	renewed := false
+	renewed, corrected := false, false
 	for retries := 0; ; {
-		out, err := c.sdk.GetSecretValue(ctx, in)
-		if err == nil {
+		out, err := c.ask(ctx, in)
+		switch {
+		case err == errPanic:
+			return nil, noAnswer(q.ID, notAnAnswer)
+		case err == nil:
 			return secretOf(q, out)
 		}
 		f := failureOf(ctx, q.ID, err, earlier)
@@ -148,6 +151,8 @@ func (c *Client) Fetch(ctx context.Context, q cache.Query) (*cache.Secret, error
 		case f.Type == "ExpiredTokenException" && !renewed && c.keys.Invalidate():
 			// The keys went out of date since they were read: new ones work at once.
 			renewed = true
+		case f.skewed && !corrected:
+			corrected = true
 		case !f.retry || retries == len(backOff) || !pause(ctx, backOff[retries]):
 			return nil, f.Error
 		default:
@@ -155,6 +160,22 @@ func (c *Client) Fetch(ctx context.Context, q cache.Query) (*cache.Secret, error
 		}
 		earlier = f
 	}
+}
+
+// notAnAnswer does not quote: it may hold a value.
+const notAnAnswer = "the answer was not what Secrets Manager answers"
+
+var errPanic = errors.New("the SDK panicked")
+
+// ask calls Secrets Manager once. The SDK (smithy-go v1.28) panics over a date of
+// NaN, in a goroutine where that ends the process.
+func (c *Client) ask(ctx context.Context, in *secretsmanager.GetSecretValueInput) (out *secretsmanager.GetSecretValueOutput, err error) {
+	defer func() {
+		if recover() != nil {
+			out, err = nil, errPanic
+		}
+	}()
+	return c.sdk.GetSecretValue(ctx, in)
 }
 
 // pause waits for half of d to d. It reports false, at once, if ctx leaves no
@@ -194,12 +215,17 @@ func secretOf(q cache.Query, out *secretsmanager.GetSecretValueOutput) (*cache.S
 	}
 	switch {
 	case !names(s, q.ID):
-		return nil, noAnswer(q.ID, fmt.Sprintf("the answer was for another secret, %q", cmp.Or(s.ARN, s.Name)))
+		return nil, noAnswer(q.ID, fmt.Sprintf("the answer was for another secret, %q", shorten(cmp.Or(s.ARN, s.Name))))
 	case q.VersionID != "" && s.VersionID != q.VersionID:
-		return nil, noAnswer(q.ID, fmt.Sprintf("the answer was version %q instead of %q", s.VersionID, q.VersionID))
+		return nil, noAnswer(q.ID, fmt.Sprintf("the answer was version %q instead of %q", shorten(s.VersionID), q.VersionID))
+	case strings.ContainsFunc(s.VersionID, notInTag):
+		return nil, noAnswer(q.ID, fmt.Sprintf("the answer was version %q, which is no version id", shorten(s.VersionID)))
 	}
 	return s, nil
 }
+
+// notInTag reports what no ETag may hold, which a version id becomes: RFC 9110, 8.8.3.
+func notInTag(c rune) bool { return c <= ' ' || c == '"' || c > '~' }
 
 // names reports whether id is the name, the ARN or the partial ARN of s.
 func names(s *cache.Secret, id string) bool {

@@ -23,7 +23,8 @@ import (
 // failure is why an attempt failed.
 type failure struct {
 	*cache.Error
-	retry bool // another attempt may succeed
+	retry  bool // another attempt may succeed
+	skewed bool // another attempt will have the right time
 }
 
 // failureOf says what err means; earlier is the failure of the attempt before.
@@ -40,7 +41,7 @@ func failureOf(ctx context.Context, id string, err error, earlier *failure) *fai
 		return final(id, http.StatusGatewayTimeout, cache.TypeTimeout, message, cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
 	if e, is := errors.AsType[*credentialsError](err); is {
-		return &failure{final(id, http.StatusBadGateway, TypeCredentials, e.Error(), nil).Error, e.retry}
+		return &failure{Error: final(id, http.StatusBadGateway, TypeCredentials, e.Error(), nil).Error, retry: e.retry}
 	}
 	answer, answered := errors.AsType[*smithyhttp.ResponseError](err)
 	switch {
@@ -48,7 +49,7 @@ func failureOf(ctx context.Context, id string, err error, earlier *failure) *fai
 		// The SDK did not get as far as sending: the text is its own.
 		return final(id, http.StatusInternalServerError, cache.TypeInternal, err.Error(), nil)
 	case answer.HTTPStatusCode() == 0 || broken(err):
-		return &failure{noAnswer(id, describe(err)), !hopeless(err)}
+		return &failure{Error: noAnswer(id, describe(err)), retry: !hopeless(err)}
 	}
 	return refused(id, answer.HTTPStatusCode(), err)
 }
@@ -59,12 +60,13 @@ func refused(id string, status int, err error) *failure {
 	api, isAPI := errors.AsType[smithy.APIError](err)
 	switch {
 	case status < http.StatusMultipleChoices:
-		return &failure{Error: noAnswer(id, "the answer was not what Secrets Manager answers")}
+		return &failure{Error: noAnswer(id, notAnAnswer)}
 	case status < http.StatusBadRequest:
 		return &failure{Error: noAnswer(id, fmt.Sprintf("the answer was a redirect, status %d", status))}
-	case isAPI && api.ErrorCode() != "UnknownError":
+	case isAPI && api.ErrorCode() != "" && api.ErrorCode() != "UnknownError":
 		f := final(id, status, shorten(api.ErrorCode()), shorten(api.ErrorMessage()), nil)
 		f.retry = f.Transient() && f.Type != "ExpiredTokenException"
+		f.skewed = skewed(err)
 		return f
 	}
 	text := cmp.Or(http.StatusText(status), "Unknown Status")
@@ -72,6 +74,17 @@ func refused(id string, status int, err error) *failure {
 		fmt.Sprintf("status %d, not from Secrets Manager itself but from something before it", status), nil)
 	f.retry = f.Transient()
 	return f
+}
+
+// skewed reports whether the request was signed at a time that is minutes off. The
+// SDK has that from the date of the answer, and signs the next request right.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+func skewed(err error) bool {
+	e, is := errors.AsType[interface {
+		error
+		RetryableError() bool
+	}](err)
+	return is && e.RetryableError()
 }
 
 func final(id string, status int, typ, message string, cause error) *failure {

@@ -61,12 +61,16 @@ func (e *environment) number(name string, unset, least, most int) int {
 		return unset
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || n < least || n > most || s[0] == '+' {
+	if err != nil || n < least || n > most || !isWhole(s) {
 		e.bad(name, fmt.Sprintf("a whole number from %d to %d", least, most))
 		return unset
 	}
 	return n
 }
+
+// isWhole is strict where strconv is not: that takes signs, and does not read on when
+// a number is too large.
+func isWhole(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 // forever is longer than any process lives, and short enough to be added to
 // itself.
@@ -76,9 +80,8 @@ const forever = 100 * 365 * 24 * time.Hour
 func (e *environment) duration(name string, unit time.Duration, unset, least uint64) time.Duration {
 	n := unset
 	if s := e.getenv(name); s != "" {
-		var err error
-		n, err = strconv.ParseUint(s, 10, 64)
-		if err != nil && !errors.Is(err, strconv.ErrRange) || n < least {
+		n, _ = strconv.ParseUint(s, 10, 64) // of one too large it is the largest
+		if !isWhole(s) || n < least {
 			e.bad(name, fmt.Sprintf("whole %s, %d or more", units[unit], least))
 			n = unset
 		}

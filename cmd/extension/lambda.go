@@ -123,7 +123,12 @@ func (a *agent) handleEvents(ctx context.Context, s *extension.Session, restored
 		switch e.Type {
 		case extension.Shutdown:
 			a.log.Debug("shutdown", "reason", e.ShutdownReason)
-			a.deadline.Store(e.Deadline.UnixMilli())
+			deadline := e.Deadline
+			if time.Since(deadline) > time.Minute {
+				// Nobody is told that late: the clock is wrong, and Lambda's two seconds begin now.
+				deadline = time.Now().Add(shutdownMargin + shutdownGrace)
+			}
+			a.deadline.Store(deadline.UnixMilli())
 			return nil
 		case extension.Invoke:
 			if err := a.invocation(ctx, e, restored); err != nil {

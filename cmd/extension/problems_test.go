@@ -164,30 +164,6 @@ func TestUnknownVariables(t *testing.T) {
 	}
 }
 
-func FuzzConfig(f *testing.F) {
-	f.Add("SECRETS_MANAGER_TTL", "300", "PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "")
-	f.Add("AWS_ENDPOINT_URL", "http://[::1]:80", "AWS_USE_FIPS_ENDPOINT", "true")
-	f.Add("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x", "AWS_ACCESS_KEY_ID", "")
-	f.Add("HTTPS_PROXY", "user:pass@proxy:1", "AWS_CA_BUNDLE", "/ca.pem")
-	f.Add("SECRET", "A=b#c", "SECRETS_KEY", "SECRET")
-	f.Add("SECRETS_DOTENV_PATH", "/", "AWS_REGION", "\xff")
-	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string) {
-		if strings.HasPrefix(value1, "file:") || strings.HasPrefix(value2, "file:") {
-			t.Skip("reads files of the machine")
-		}
-		c, err := parse(with(vars{name1: value1, name2: value2}))
-		if err != nil {
-			if n := len(problems(err)); n != strings.Count(err.Error(), "\n")+1 {
-				t.Errorf("%d problems in %q", n, err)
-			}
-			return
-		}
-		if c.TTL < 0 || c.MaxStale < 0 || c.TTL+c.MaxStale < 0 || c.Port == 0 || c.AWS.Region == "" || c.Initialization == "" {
-			t.Errorf("bad configuration without a problem: TTL %v, stale %v, port %d, Region %q", c.TTL, c.MaxStale, c.Port, c.AWS.Region)
-		}
-	})
-}
-
 // problems takes apart what parseConfig joined.
 func problems(err error) []string {
 	var s []string

@@ -2,7 +2,10 @@ package awstest
 
 import (
 	"cmp"
+	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,6 +22,7 @@ type request struct {
 	RemoveFromVersionID string   `json:"RemoveFromVersionId"`
 	MoveToVersionID     string   `json:"MoveToVersionId"`
 	ForceDelete         bool     `json:"ForceDeleteWithoutRecovery"`
+	RecoveryWindow      int      `json:"RecoveryWindowInDays"`
 	PasswordLength      int      `json:"PasswordLength"`
 	ExcludeCharacters   string   `json:"ExcludeCharacters"`
 	ExcludePunctuation  bool     `json:"ExcludePunctuation"`
@@ -49,15 +53,48 @@ const (
 	bothValues     = "You can't specify both a binary secret value and a string secret value in the same secret."
 	noSecretID     = "1 validation error detected: Value '' at 'secretId' failed to satisfy constraint: Member must have length greater than or equal to 1"
 	nameTaken      = "The operation failed because the secret %s already exists."
+	badName        = "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!"
+	badLength      = "1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length %s"
 	notFoundType   = "ResourceNotFoundException"
 	badRequestType = "InvalidRequestException"
 	badParamType   = "InvalidParameterException"
 )
 
+// validName is what the service takes for one, of a new secret as of one that is asked
+// for. The helpers of this package take any.
+var validName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]+$`)
+
+// maxValue is the largest value, in bytes.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+const maxValue = 65536
+
+// badValue is why a value is refused for its length, "" if it is not.
+func (r request) badValue() string {
+	check := func(member string, n int) string {
+		switch {
+		case n == 0:
+			return fmt.Sprintf(badLength, member, "greater than or equal to 1")
+		case n > maxValue:
+			return fmt.Sprintf(badLength, member, fmt.Sprintf("less than or equal to %d", maxValue))
+		}
+		return ""
+	}
+	switch {
+	case r.SecretString != nil:
+		return check("secretString", len(*r.SecretString))
+	case r.SecretBinary != nil:
+		return check("secretBinary", len(r.SecretBinary))
+	}
+	return ""
+}
+
 // lookup finds the secret of a request; the answer is the error when it is nil.
 func (s *SecretsManager) lookup(req request) (*secret, answer) {
-	if req.SecretID == "" {
+	switch {
+	case req.SecretID == "":
 		return nil, clientError("ValidationException", noSecretID)
+	case !strings.HasPrefix(req.SecretID, "arn:") && !validName.MatchString(req.SecretID) && s.secrets[req.SecretID] == nil:
+		return nil, clientError("ValidationException", badName)
 	}
 	sec := s.find(req.SecretID)
 	if sec == nil {

@@ -65,6 +65,12 @@ func (s *SecretsManager) createSecret(req request) answer {
 	if req.Name == "" {
 		return clientError("ValidationException", strings.Replace(noSecretID, "secretId", "name", 1))
 	}
+	if !validName.MatchString(req.Name) {
+		return clientError("ValidationException", badName)
+	}
+	if bad := req.badValue(); bad != "" {
+		return clientError("ValidationException", bad) // before there is a secret
+	}
 	if sec := s.secrets[req.Name]; sec != nil {
 		if !sec.deleted.IsZero() {
 			return clientError(badRequestType, "You can't create this secret because a secret with this name is already scheduled for deletion.")
@@ -108,7 +114,10 @@ func (s *SecretsManager) updateSecret(req request) answer {
 // store adds the version of a request. The same token with the same content is
 // the same call made again, and succeeds.
 func (s *SecretsManager) store(sec *secret, req request, stages ...string) answer {
+	bad := req.badValue()
 	switch {
+	case bad != "":
+		return clientError("ValidationException", bad)
 	case req.SecretString != nil && req.SecretBinary != nil:
 		return clientError(badParamType, bothValues)
 	case req.SecretString == nil && req.SecretBinary == nil:
@@ -206,12 +215,20 @@ func (s *SecretsManager) getRandomPassword(req request) answer {
 	return ok(struct{ RandomPassword string }{string(b)})
 }
 
+// deleteSecret keeps a secret for good that is only marked: the fake's secrets do
+// not live for a week.
 func (s *SecretsManager) deleteSecret(req request) answer {
 	sec, a := s.lookup(req)
+	days := cmp.Or(req.RecoveryWindow, 30)
 	switch {
 	case sec == nil:
 		return a
+	case req.ForceDelete && req.RecoveryWindow != 0:
+		return clientError(badParamType, "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
+	case days < 7 || days > 30:
+		return clientError(badParamType, "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
 	case req.ForceDelete:
+		days = 0
 		delete(s.secrets, sec.name)
 	case !sec.deleted.IsZero():
 		return clientError(badRequestType, marked)
@@ -221,7 +238,7 @@ func (s *SecretsManager) deleteSecret(req request) answer {
 	return ok(struct {
 		ARN, Name    string
 		DeletionDate float64
-	}{sec.arn, sec.name, seconds(time.Now())})
+	}{sec.arn, sec.name, seconds(time.Now().AddDate(0, 0, days))})
 }
 
 func (s *SecretsManager) restoreSecret(req request) answer {

@@ -65,63 +65,79 @@ func rung(value, written string, portable bool) int {
 // TestDotenv writes random secrets and wants every reader to get them back, but
 // for those that it is known to lose.
 func TestDotenv(t *testing.T) {
-	batches := map[string]map[string]secret{}
-	for i, value := range secrets() {
-		name := fmt.Sprintf("SECRET_%04d", i)
-		s := encode(t, name, value)
-		batch := fmt.Sprintf("rung %d", s.rung)
-		if s.rung < 5 {
-			batch = "rungs 1 to 4" // in one file: none may harm another
-		} else if strings.ContainsAny(value, "\r\n") {
-			batch = "rung 5, several lines"
-		}
-		if batches[batch] == nil {
-			batches[batch] = map[string]secret{}
-		}
-		batches[batch][name] = s
-	}
+	batches := batched(t, secrets())
 	if len(batches) != 3 {
 		t.Fatalf("got %d batches, want 3", len(batches))
 	}
 	for _, r := range readers {
 		t.Run(r.name, func(t *testing.T) {
-			for batch, want := range batches {
-				// Node ends the value at the first double quote, and takes the other
-				// lines for variables of their own, which may swallow the next ones.
-				loose := r.name == "node" && batch == "rung 5, several lines"
-				r.check(t, want, loose)
+			for _, batch := range batches {
+				for rung, n := range r.check(t, batch) {
+					if 0 < n.all && n.all < 20 {
+						t.Errorf("rung %d: only %d values", rung, n.all)
+					}
+				}
 			}
 		})
 	}
 }
 
+// batch is what goes into one file.
+type batch struct {
+	secrets map[string]secret // by variable
+	// loose is set where a value may swallow the next ones: node ends it at the first
+	// double quote, and takes its other lines for variables of their own.
+	loose bool
+}
+
+// batched has rungs 1 to 4 in one file, for none may harm another.
+func batched(t *testing.T, values []string) map[string]batch {
+	batches := map[string]batch{}
+	for i, value := range values {
+		variable := fmt.Sprintf("SECRET_%04d", i)
+		s := encode(t, variable, value)
+		name, loose := "rungs 1 to 4", false
+		if s.rung == 5 {
+			name = "rung 5"
+			if strings.ContainsAny(value, "\r\n") {
+				name, loose = "rung 5, several lines", true
+			}
+		}
+		if batches[name].secrets == nil {
+			batches[name] = batch{map[string]secret{}, loose}
+		}
+		batches[name].secrets[variable] = s
+	}
+	return batches
+}
+
+// count is how many values there were of a rung, and how many came back.
+type count struct{ right, all int }
+
 // check writes a file and reads it back.
-func (r reader) check(t *testing.T, want map[string]secret, loose bool) {
+func (r reader) check(t *testing.T, b batch) (rungs [6]count) {
 	t.Helper()
 	vars := map[string]string{}
-	for name, s := range want {
+	for name, s := range b.secrets {
 		vars[name] = s.value
 	}
 	got := r.read(t, writeFile(t, vars))
-	var right, all [6]int
-	for name, s := range want {
-		all[s.rung]++
+	for name, s := range b.secrets {
+		rungs[s.rung].all++
 		value, there := got[name]
 		switch {
 		case there && value == s.value:
-			right[s.rung]++
-		case !loose && !r.loses(s.value, s.written):
+			rungs[s.rung].right++
+		case !(r.name == "node" && b.loose) && !r.loses(s.value, s.written):
 			t.Errorf("rung %d, written %s: got %s, want %s", s.rung, short(s.written), short(value), short(s.value))
 		}
 	}
-	for n := 1; n <= 5; n++ {
-		if all[n] > 0 {
-			t.Logf("rung %d: %d of %d", n, right[n], all[n])
-		}
-		if 0 < all[n] && all[n] < 20 {
-			t.Errorf("rung %d: only %d values", n, all[n])
+	for rung, n := range rungs {
+		if n.all > 0 {
+			t.Logf("rung %d: %d of %d", rung, n.right, n.all)
 		}
 	}
+	return rungs
 }
 
 // secret is a value and how it is written.

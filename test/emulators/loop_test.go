@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // forwarding is the code of a function in ministack, which runs no extensions: it
@@ -122,13 +123,13 @@ type environment struct {
 
 func startEnvironment(t *testing.T, e *emulator) *environment {
 	t.Helper()
-	port := freePort(t)
+	port := process.Port(t)
 	env := &environment{t: t, secret: e.prefix + "db", url: "http://127.0.0.1:" + port, file: filepath.Join(t.TempDir(), "secrets.env")}
 	env.lambda = lambdatest.New(lambdatest.Options{
 		TB: t, Timeout: 20 * time.Second,
 		Env: []string{
 			"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + e.url, "SECRET=DB_PASSWORD=" + env.secret + "#password",
-			"SECRETS_DOTENV_PATH=" + env.file, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + port, "AWS_TOKEN=" + token,
+			"SECRETS_DOTENV_PATH=" + env.file, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + port, "AWS_TOKEN=" + process.Token,
 		},
 	})
 	t.Cleanup(env.lambda.Close)
@@ -162,8 +163,7 @@ type passwords struct{ endpoint, file, process string }
 
 func (env *environment) password() (p passwords) {
 	env.t.Helper()
-	a := &agent{t: env.t, url: env.url}
-	_, _, p.endpoint = a.request("GET", "/v1/"+env.secret+"?key=password")
+	p.endpoint = env.read()
 	file, err := os.ReadFile(env.file)
 	if err != nil {
 		env.t.Fatal(err)
@@ -179,4 +179,24 @@ func (env *environment) password() (p passwords) {
 	}
 	p.process = process.Password
 	return p
+}
+
+// read asks the endpoint for the password.
+func (env *environment) read() string {
+	env.t.Helper()
+	req, err := http.NewRequestWithContext(env.t.Context(), "GET", env.url+"/v1/"+env.secret+"?key=password", nil)
+	if err != nil {
+		env.t.Fatal(err)
+	}
+	req.Header.Set("X-Aws-Parameters-Secrets-Token", process.Token)
+	resp, err := (&http.Client{Timeout: patience}).Do(req)
+	if err != nil {
+		env.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		env.t.Fatalf("the endpoint answers %d, %v", resp.StatusCode, err)
+	}
+	return string(b)
 }

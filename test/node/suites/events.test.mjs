@@ -91,6 +91,12 @@ test('options: in SQS, each once', async (t) => {
   assert.deepEqual(await told(t, event, options), [{ secretId: 'a', versionId: '1' }, { secretId: 'b', versionId: '2' }]);
 });
 
+test('options: in SQS with events of AWS, which the extension is to look at', async (t) => {
+  const [{ Records }] = await told(t, { Records: [...sqs(mine('a', '1')).Records, ...sns(native).Records] }, options);
+  const details = Records.map(({ body }) => JSON.parse(body).detail);
+  assert.deepEqual(details, [{ name: 'a', labelUpdated: 'AWSCURRENT', versionId: '1' }, native.detail]);
+});
+
 test('options: in SQS, a source that JSON spells otherwise', async (t) => {
   assert.deepEqual(await told(t, sqs({ ...custom, source: 'a"b' }), { source: 'a"b' }), [{ secretId: 'prod/db' }]);
 });
