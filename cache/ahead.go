@@ -8,8 +8,8 @@ import (
 
 // Load fetches ids side by side and returns when all are there or have failed,
 // at the latest when ctx ends, with an error for each id that has no value.
-// Fetches that take longer go on and are kept when they arrive. The end of ctx is
-// also how long reads of a [Options.Named] secret wait for its first load.
+// Fetches that take longer go on and are kept when they arrive; what failed for the
+// moment is tried again by the next read. The end of ctx is also how long reads of a [Options.Named] secret wait for its first load.
 func (c *Cache) Load(ctx context.Context, ids []string) map[string]error {
 	c.mu.Lock()
 	if by, ok := ctx.Deadline(); ok {
@@ -29,6 +29,7 @@ func (c *Cache) Load(ctx context.Context, ids []string) map[string]error {
 			if _, known := errors.AsType[*Error](err); !known {
 				err = notLoaded(id) // ctx has ended
 			}
+			c.forgive(id)
 			mu.Lock()
 			failed[id] = err
 			mu.Unlock()
@@ -36,6 +37,17 @@ func (c *Cache) Load(ctx context.Context, ids []string) map[string]error {
 	}
 	wg.Wait()
 	return failed
+}
+
+// forgive lets the next read fetch at once what Load could not get, if that may have
+// changed by then: nobody has asked for it yet, so there is no loop to slow down.
+func (c *Cache) forgive(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[key{secret: c.names.canonical(id)}]
+	if e != nil && e.secret == nil && e.err != nil && AsError(id, e.err).Transient() {
+		e.backoff = 0
+	}
 }
 
 // RefreshAhead fetches what has used up four fifths of its TTL, so that readers do

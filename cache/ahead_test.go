@@ -85,9 +85,11 @@ func TestRefreshAheadTriesNamedSecretsAgainThatNeverLoaded(t *testing.T) {
 		c := New(u.fetch, options("db"))
 		c.Load(t.Context(), []string{"db"})
 		c.RefreshAhead(t.Context())
-		wantCalls(t, u, 1) // the back-off holds
+		wantCalls(t, u, 2) // the first use
+		c.RefreshAhead(t.Context())
+		wantCalls(t, u, 2) // the back-off holds
 		u.fail(nil)
-		time.Sleep(2 * time.Second)
+		time.Sleep(3 * time.Second)
 		c.RefreshAhead(t.Context())
 		get(t, c, "db", "one", Hit)
 	})

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -52,17 +53,20 @@ type told struct {
 }
 
 func runtimeMain() {
-	calls := 0
-	var rotationSeen bool
+	var mu sync.Mutex // of Managed Instances there are several invocations at a time
+	calls, rotationSeen := 0, false
 	if os.Getenv("FAIL_AFTER") != "" && os.Getenv("NUMBER") >= os.Getenv("FAIL_AFTER") {
 		fmt.Println("the function's init says no")
 		os.Exit(3)
 	}
 	lambda.Start(func(ctx context.Context, event json.RawMessage) (*told, error) {
-		calls++
 		var do task
 		_ = json.Unmarshal(event, &do)
+		mu.Lock()
+		calls++
 		rotationSeen = rotationSeen || strings.Contains(string(event), `"detail-type"`)
+		calls, rotationSeen := calls, rotationSeen
+		mu.Unlock()
 		switch {
 		case do.Exit != 0:
 			os.Exit(do.Exit)

@@ -82,3 +82,14 @@ func init() {
 		},
 	}...)
 }
+
+// The first use after a load that failed.
+func init() {
+	mutants = append(mutants, mutant{
+		Rule: "what could not be loaded for the moment is tried again on first use", File: "cache/ahead.go",
+		Old: "			c.forgive(id)\n", New: "", Package: "./cache", Tests: "TestFailedLoadIsTriedAgainAtOnce",
+	}, mutant{
+		Rule: "a final error of a load stays", File: "cache/ahead.go",
+		Old: " && AsError(id, e.err).Transient() {", New: " {", Package: "./cache", Tests: "TestFailedLoadIsTriedAgainAtOnce",
+	})
+}
