@@ -220,13 +220,13 @@ func (c *Cache) SetAccount(account string) {
 	}
 }
 
-// wait returns when f has ended, ctx has, or, for the first load of a named
-// secret, the time box of Load has.
+// wait returns when f has ended, ctx has, or, for a named secret whose first load
+// has not ended, the time box of Load has.
 func (c *Cache) wait(ctx context.Context, e *entry, f *flight) error {
 	c.mu.Lock()
 	box := time.Until(c.loadBy)
 	e = e.home()
-	boxed := e.named && !e.loaded && box > 0
+	boxed := e.named && !e.loaded && e.err == nil && box > 0
 	c.mu.Unlock()
 	if !boxed {
 		return await(ctx, f)

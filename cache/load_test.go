@@ -1,9 +1,12 @@
 package cache
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // What could not be loaded at the start for the moment is tried again on first use,
@@ -27,6 +30,17 @@ func TestFailedLoadIsTriedAgainAtOnce(t *testing.T) {
 		if got := u.count(); got != 2 {
 			t.Errorf("%d calls, want those of the load and of the first read", got)
 		}
+
+		// The time box is for the load; a read after it is answered with what is the matter.
+		c = New(u.fetch, o)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c.Load(ctx, o.Named)
+		u.latency = 2 * time.Second
+		if _, err := c.Get(t.Context(), Query{ID: "db"}); err == nil || errors.Is(err, ErrNotLoaded) {
+			t.Errorf("the read after the load: %v", err)
+		}
+		u.latency = 0
 
 		c = New(u.fetch, o)
 		c.Load(t.Context(), o.Named)

@@ -91,5 +91,8 @@ func init() {
 	}, mutant{
 		Rule: "a final error of a load stays", File: "cache/ahead.go",
 		Old: " && AsError(id, e.err).Transient() {", New: " {", Package: "./cache", Tests: "TestFailedLoadIsTriedAgainAtOnce",
+	}, mutant{
+		Rule: "the time box of the load is not that of the reads after it", File: "cache/cache.go",
+		Old: " && e.err == nil && box > 0", New: " && box > 0", Package: "./cache", Tests: "TestFailedLoadIsTriedAgainAtOnce",
 	})
 }
