@@ -41,6 +41,19 @@ func TestZipIsTheSameEveryTime(t *testing.T) {
 	}
 }
 
+// papers is a folder as layer/inventory writes it.
+func papers(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "share", "x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "share", "x", "NOTICES"), []byte("terms"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // sources is a folder with what a layer is made of, and what it is not.
 func sources(t *testing.T) (dir string) {
 	t.Helper()
@@ -80,7 +93,7 @@ func TestLayerHoldsWhatFunctionsUseAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout strings.Builder
-	if err := run([]string{binary, sources(t), out}, &stdout); err != nil {
+	if err := run([]string{binary, sources(t), papers(t), out}, &stdout); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(stdout.String(), "\n"); got != 1 || !strings.Contains(stdout.String(), "sha256 ") {
@@ -110,6 +123,7 @@ func TestLayerHoldsWhatFunctionsUseAndNothingElse(t *testing.T) {
 		"python/pkg/__init__.py":           {0o644, "content of python/pkg/__init__.py"},
 		"python/pkg/py.typed":              {0o644, "content of python/pkg/py.typed"},
 		"nodejs/node_modules/pkg/index.js": {0o644, "content of nodejs/node_modules/pkg/index.js"},
+		"share/x/NOTICES":                  {0o644, "terms"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -126,16 +140,20 @@ func TestIncompleteSources(t *testing.T) {
 		if err := os.RemoveAll(filepath.Join(dir, missing)); err != nil {
 			t.Fatal(err)
 		}
-		err := run([]string{binary, dir, filepath.Join(dir, "layer.zip")}, io.Discard)
+		err := run([]string{binary, dir, papers(t), filepath.Join(dir, "layer.zip")}, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), missing) {
 			t.Errorf("without %s: error %v", missing, err)
 		}
+	}
+	err := run([]string{binary, sources(t), t.TempDir(), filepath.Join(t.TempDir(), "layer.zip")}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "share") {
+		t.Errorf("without papers: error %v", err)
 	}
 	dir := sources(t)
 	if err := os.Symlink("/etc/hostname", filepath.Join(dir, "python", "link.py")); err != nil {
 		t.Fatal(err)
 	}
-	if err := run([]string{binary, dir, filepath.Join(dir, "layer.zip")}, io.Discard); err == nil || !strings.Contains(err.Error(), "python/link.py") {
+	if err := run([]string{binary, dir, papers(t), filepath.Join(dir, "layer.zip")}, io.Discard); err == nil || !strings.Contains(err.Error(), "python/link.py") {
 		t.Errorf("with a symbolic link: error %v", err)
 	}
 }
@@ -165,7 +183,7 @@ func TestSizeLimits(t *testing.T) {
 		if err := os.WriteFile(binary, noise[:tc.size], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := run([]string{binary, folder, out}, io.Discard)
+		err := run([]string{binary, folder, papers(t), out}, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), tc.over) {
 			t.Errorf("%d bytes: got error %v, want one with %q", tc.size, err, tc.over)
 		}

@@ -4,9 +4,10 @@
 // modes, and nothing of the machine, the user or the clock goes in. A binary or a zip over its size limit is an
 // error, so that growth is noticed where it happens. scripts/build-layer is its one caller:
 //
-//	go run ./layer BINARY SOURCES ZIP
+//	go run ./layer BINARY SOURCES PAPERS ZIP
 //
-// SOURCES is this folder: the wrapper and the packages for Python and Node.js.
+// SOURCES is this folder: the wrapper and the packages for Python and Node.js. PAPERS
+// has what layer/inventory wrote about the binary.
 package main
 
 import (
@@ -31,10 +32,10 @@ func main() {
 }
 
 func run(args []string, stdout io.Writer) error {
-	if len(args) != 3 {
-		return fmt.Errorf("got %d arguments, wanted 3: BINARY SOURCES ZIP", len(args))
+	if len(args) != 4 {
+		return fmt.Errorf("got %d arguments, wanted 4: BINARY SOURCES PAPERS ZIP", len(args))
 	}
-	out := args[2]
+	out := args[3]
 	binary, err := os.ReadFile(args[0])
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func run(args []string, stdout io.Writer) error {
 	if err := limit(args[0], len(binary), maxBinary); err != nil {
 		return err
 	}
-	entries, err := contents(binary, os.DirFS(args[1]))
+	entries, err := contents(binary, os.DirFS(args[1]), os.DirFS(args[2]))
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ var packages = []string{"python", "nodejs"}
 // contents lists all that the layer holds. Lambda starts every plain file in /opt/extensions, so one that is not an
 // extension breaks every function that uses the layer:
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
-func contents(binary []byte, sources fs.FS) ([]entry, error) {
+func contents(binary []byte, sources, papers fs.FS) ([]entry, error) {
 	wrapper, err := fs.ReadFile(sources, "secrets-wrapper")
 	if err != nil {
 		return nil, err
@@ -36,26 +36,35 @@ func contents(binary []byte, sources fs.FS) ([]entry, error) {
 		{name: "secrets-wrapper", mode: 0o755, data: wrapper},
 	}
 	for _, folder := range packages {
-		err := fs.WalkDir(sources, folder, func(path string, d fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case leftOut(d.Name()) && d.IsDir():
-				return fs.SkipDir
-			case leftOut(d.Name()), d.IsDir():
-				return nil
-			case !d.Type().IsRegular():
-				return fmt.Errorf("%s: neither a file nor a folder", path)
-			}
-			data, err := fs.ReadFile(sources, path)
-			entries = append(entries, entry{name: path, mode: 0o644, data: data})
-			return err
-		})
+		more, err := files(sources, folder)
 		if err != nil {
 			return nil, err
 		}
+		entries = append(entries, more...)
 	}
-	return entries, nil
+	// The licences of what is linked want to go where the binary goes.
+	more, err := files(papers, "share")
+	return append(entries, more...), err
+}
+
+// files are those of a folder that are of use to a function.
+func files(from fs.FS, folder string) (entries []entry, err error) {
+	err = fs.WalkDir(from, folder, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case leftOut(d.Name()) && d.IsDir():
+			return fs.SkipDir
+		case leftOut(d.Name()), d.IsDir():
+			return nil
+		case !d.Type().IsRegular():
+			return fmt.Errorf("%s: neither a file nor a folder", path)
+		}
+		data, err := fs.ReadFile(from, path)
+		entries = append(entries, entry{name: path, mode: 0o644, data: data})
+		return err
+	})
+	return entries, err
 }
 
 // leftOut reports whether a file or folder is of no use to a function: what tools leave behind, and tests.

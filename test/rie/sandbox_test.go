@@ -43,6 +43,9 @@ type options struct {
 	env      []string          // of the function and the extension, besides what every sandbox has
 	args     []string          // of the emulator
 	binds    map[string]string // files and folders to be seen as /var/NAME
+	opt      string            // folder to be seen as /opt; "" = the layer
+	harden   string            // shell code that runs last, before the emulator
+	launcher string            // command that starts the emulator; "" = none
 }
 
 // mountScript builds the file system that Lambda documents: the layer at /opt, the function at /var/task, both
@@ -63,9 +66,11 @@ for bind in $RIE_BINDS; do
   mount --bind "${bind#*=}" "/var/${bind%%=*}"
 done
 mount --bind "$RIE_TMP" /tmp
-unset RIE_BINARY RIE_TASK RIE_OPT RIE_TMP RIE_BINDS OLDPWD SHLVL bind
 cd /var/task
-exec /var/rie "$@"
+eval "$RIE_HARDEN"
+launcher=$RIE_LAUNCHER
+unset RIE_BINARY RIE_TASK RIE_OPT RIE_TMP RIE_BINDS RIE_HARDEN RIE_LAUNCHER OLDPWD SHLVL bind
+exec $launcher /var/rie "$@"
 `
 
 func start(t *testing.T, o options) *sandbox {
@@ -85,6 +90,9 @@ func start(t *testing.T, o options) *sandbox {
 	if task == "" {
 		task = filepath.Join(built.tasks, o.function)
 	}
+	if o.opt == "" {
+		o.opt = built.opt
+	}
 	var binds []string
 	for name, path := range o.binds {
 		binds = append(binds, name+"="+path)
@@ -99,7 +107,8 @@ func start(t *testing.T, o options) *sandbox {
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
 		"AWS_LAMBDA_FUNCTION_TIMEOUT=20",
 		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + s.port,
-		"RIE_BINARY=" + built.rie, "RIE_OPT=" + built.opt, "RIE_TASK=" + task,
+		"RIE_BINARY=" + built.rie, "RIE_OPT=" + o.opt, "RIE_TASK=" + task,
+		"RIE_HARDEN=" + o.harden, "RIE_LAUNCHER=" + o.launcher,
 		"RIE_BINDS=" + strings.Join(binds, " "),
 		"RIE_TMP=" + s.tmp,
 	}, o.env...)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,6 +23,7 @@ const Path = "/tmp/secrets.env"
 type Request struct {
 	Calls []Call
 	Env   []string // names of variables
+	End   string   // how the process ends instead of answering: panic, or exit with status 0; "" = it goes on
 }
 
 // Call is one request to the endpoint, with the token unless NoToken is set. The zero Method is GET.
@@ -58,8 +60,29 @@ type event struct {
 
 var atStart = look()
 
+// ExitOnce is the variable with the status that the first process exits with before it asks for an event. A file of
+// that name in /tmp says that it did.
+const ExitOnce = "PROBE_EXIT_ONCE"
+
+func init() {
+	status, err := strconv.Atoi(os.Getenv(ExitOnce))
+	if err != nil {
+		return // the variable is not set
+	}
+	if f, err := os.OpenFile("/tmp/"+ExitOnce, os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		f.Close()
+		os.Exit(status)
+	}
+}
+
 // Handle answers one invocation.
 func Handle(_ context.Context, e event) (Reply, error) {
+	switch e.End {
+	case "panic":
+		panic("the probe was told to")
+	case "exit":
+		os.Exit(0)
+	}
 	reply := Reply{AtStart: atStart, Env: map[string]string{}, Event: e.DetailType}
 	for _, c := range e.Calls {
 		reply.Answers = append(reply.Answers, do(c))
@@ -116,6 +139,9 @@ func port() string {
 
 // token is the header's value as AWS documents it for its own extension; SnapStart sets the second variable only.
 func token() string {
+	if t := os.Getenv("AWS_TOKEN"); t != "" {
+		return t
+	}
 	if t := os.Getenv("AWS_SESSION_TOKEN"); t != "" {
 		return t
 	}

@@ -1,0 +1,2 @@
+// Package security tests what SECURITY.md says of the layer's binary as a whole.
+package security
