@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // The examples in Python and Node have tests of their own, with the packages that they are about.
@@ -44,7 +45,7 @@ func TestExamples(t *testing.T) {
 			t.Cleanup(aws.Close)
 			aws.Put("greetings", `{"GREETING":"hello"}`)
 			vars := append(aws.Env(), "SECRET=greetings", "AWS_LAMBDA_EXEC_WRAPPER=/opt/secrets-wrapper", "LAMBDA_TASK_ROOT=/var/task",
-				"SECRETS_RUNTIME_PROXY=on", "SECRETS_RUNTIME_PROXY_PORT="+freePorts(t, 1)[0])
+				"SECRETS_RUNTIME_PROXY=on", "SECRETS_RUNTIME_PROXY_PORT="+process.Port(t))
 			if e.restart {
 				vars = append(vars, "SECRETS_ON_ROTATION=restart")
 			}

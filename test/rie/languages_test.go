@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // language is a function of languages/, started as the bootstrap of its managed runtime starts it.
@@ -63,7 +64,7 @@ func (l language) start(t *testing.T, aws *awstest.SecretsManager, vars ...strin
 	return start(t, options{
 		folder: folder, binds: l.binds,
 		env: append(append(aws.Env(), secret, "SECRETS_DOTENV_PATH=off", "AWS_LAMBDA_EXEC_WRAPPER=/opt/secrets-wrapper",
-			"LAMBDA_TASK_ROOT=/var/task", "SECRETS_RUNTIME_PROXY_PORT="+freePorts(t, 1)[0]), vars...),
+			"LAMBDA_TASK_ROOT=/var/task", "SECRETS_RUNTIME_PROXY_PORT="+process.Port(t)), vars...),
 		args: append([]string{"/opt/secrets-wrapper"}, l.command...),
 	})
 }

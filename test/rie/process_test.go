@@ -1,17 +1,13 @@
 package rie
 
 import (
-	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
-	"testing"
 )
 
 // freeze stops the extension and the function, as Lambda does between invocations, and returns what wakes them.
@@ -64,42 +60,6 @@ func (s *sandbox) childrenOf(parent int) (pids []int) {
 		}
 	}
 	return pids
-}
-
-// freePorts returns ports that nobody listens on. Another process may take one meanwhile; the test then fails.
-func freePorts(t *testing.T, n int) (ports []string) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, port)
-	}
-	return ports
-}
-
-// output collects what the processes print.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }
 
 // arch is the layer's name for the machine's architecture.

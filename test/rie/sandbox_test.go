@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 	"github.com/aws-secretsmanager/lambda-extension/test/rie/probe"
 )
 
@@ -32,7 +33,7 @@ type sandbox struct {
 	port   string // of the extension's endpoint
 	url    string // where to post invocations
 	cmd    *exec.Cmd
-	out    *output
+	out    *process.Output
 	exited chan struct{}
 	status error // of the emulator, once exited is closed
 }
@@ -75,12 +76,12 @@ exec $launcher /var/rie "$@"
 
 func start(t *testing.T, o options) *sandbox {
 	t.Helper()
-	s := &sandbox{t: t, tmp: t.TempDir(), out: &output{}, exited: make(chan struct{})}
+	s := &sandbox{t: t, tmp: t.TempDir(), out: &process.Output{}, exited: make(chan struct{})}
 	// go test's folders are 0700, and Lambda's /tmp is everybody's.
 	if err := os.Chmod(s.tmp, 0o777|os.ModeSticky); err != nil {
 		t.Fatal(err)
 	}
-	ports := freePorts(t, 3)
+	ports := process.Ports(t, 3)
 	s.port = ports[0]
 	s.url = "http://127.0.0.1:" + ports[1] + "/2015-03-31/functions/function/invocations"
 	if o.function == "" {

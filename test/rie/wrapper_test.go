@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 	"github.com/aws-secretsmanager/lambda-extension/test/rie/probe"
 )
 
@@ -17,7 +18,7 @@ func wrapped(t *testing.T, aws *awstest.SecretsManager, vars ...string) *sandbox
 	t.Helper()
 	return start(t, options{
 		env: append(append(aws.Env(), secret, "SECRETS_DOTENV_PATH=off", "AWS_LAMBDA_EXEC_WRAPPER=/opt/secrets-wrapper",
-			"SECRETS_RUNTIME_PROXY_PORT="+freePorts(t, 1)[0]), vars...),
+			"SECRETS_RUNTIME_PROXY_PORT="+process.Port(t)), vars...),
 		args: []string{"/opt/secrets-wrapper", "/var/task/bootstrap"},
 	})
 }
