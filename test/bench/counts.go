@@ -84,39 +84,3 @@ func rotate(addr, arn, version string) error {
 	}
 	return nil
 }
-
-// memory is that of the extension when it has served a hundred secrets.
-func (b *bench) memory(ctx context.Context) ([]figure, error) {
-	aws := awstest.New()
-	defer aws.Close()
-	var ids []string
-	for i := range 100 {
-		ids = append(ids, fmt.Sprintf("bench/%d", i))
-		aws.Put(ids[i], fmt.Sprintf(`{"username":"user-%d","password":%q}`, i, strings.Repeat("p", 200)))
-	}
-	s, err := b.start(ctx, extension, aws)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
-	c, err := dial(fmt.Sprintf("127.0.0.1:%d", s.port))
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	for range 5 {
-		for _, id := range ids {
-			if _, err := c.exchange(get(id), nil); err != nil {
-				return nil, fmt.Errorf("read %s: %w", id, err)
-			}
-		}
-	}
-	bytes, err := s.memory("VmRSS", "RssAnon", "RssFile")
-	if err != nil {
-		return nil, err
-	}
-	return []figure{{
-		Name: "resident memory after serving 100 secrets", Unit: "MB", Got: bytes[0] / 1e6, Must: 18, Aim: 15,
-		Detail: fmt.Sprintf("%.1f MB its own, %.1f MB of its file", bytes[1]/1e6, bytes[2]/1e6),
-	}}, nil
-}

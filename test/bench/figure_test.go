@@ -19,6 +19,7 @@ func TestVerdict(t *testing.T) {
 		{"timing", figure{Got: 1.31, Must: 1.3, Aim: 1.1, timing: true}, false, "**missed**", true},
 		{"timing on a busy machine", figure{Got: 1.31, Must: 1.3, Aim: 1.1, timing: true}, true, "missed (busy machine?)", false},
 		{"size on a busy machine", figure{Got: 8.6, Must: 8.5, Aim: 8}, true, "**missed**", true},
+		{"without a limit", figure{Got: 9, told: true}, false, "", false},
 		{"count", figure{Got: 1, Unit: count, Must: 1, Aim: 1}, true, "aim met", false},
 		{"count too high", figure{Got: 2, Unit: count, Must: 1, Aim: 1}, true, "**missed**", true},
 		{"count too low", figure{Got: 0, Unit: count, Must: 1, Aim: 1}, true, "**missed**", true},
@@ -39,12 +40,14 @@ func TestTableIsMarkdown(t *testing.T) {
 	printTable(&b, []figure{
 		{Name: "ratio", Got: 1.25, Unit: "×", Must: 1.3, Aim: 1.1, Detail: "5 µs against 4 µs"},
 		{Name: "calls", Got: 1, Unit: count, Must: 1, Aim: 1},
+		{Name: "told", Got: 2, Unit: "×", told: true},
 	}, false)
 	want := strings.Join([]string{
 		"| figure | here  | must  | aim   |          | behind it         |",
 		"| ------ | ----- | ----- | ----- | -------- | ----------------- |",
 		"| ratio  | 1.25× | 1.30× | 1.10× | must met | 5 µs against 4 µs |",
 		"| calls  | 1     | 1     |       | aim met  |                   |",
+		"| told   | 2.00× |       |       |          |                   |",
 		"",
 	}, "\n")
 	if got := b.String(); got != want {

@@ -15,10 +15,17 @@ import (
 // served is one of the two servers that are compared.
 type served struct {
 	*child
-	conns   []*connection
-	took    [][]time.Duration // of the last round, by connection
-	latency []time.Duration   // the median of each round
-	cpuTime []time.Duration   // per request, of each round
+	conns  []*connection
+	took   [][]time.Duration // of the last round, by connection
+	rounds []round
+	all    []time.Duration // of all rounds
+}
+
+// round is what one of them took, seen by its clients and by the machine.
+type round struct {
+	p50, p99 time.Duration
+	cpu      time.Duration // for each request
+	every    time.Duration // from answer to answer
 }
 
 // hits compares reads of a secret that is held with the same answer of a handler
@@ -43,34 +50,78 @@ func (b *bench) hits(ctx context.Context) ([]figure, error) {
 	}
 	defer bare.stop()
 
-	rounds := b.times(41, 9)
-	o, n, err := compare(ours.child, addr, bare, bareAddr, 1, rounds, 500)
-	if err != nil {
-		return nil, err
+	var figures []figure
+	for _, load := range []struct{ conns, n int }{{1, 500}, {16, 200}, {64, 50}} {
+		o, n, err := compare(ours.child, addr, bare, bareAddr, load.conns, b.times(41, 7), load.n)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, hitFigures(load.conns, o.rounds, n.rounds)...)
+		b.report.Hits = append(b.report.Hits, hits{load.conns, o.throughput(), n.throughput()})
+		b.sampleRounds(fmt.Sprintf("Hit/conns=%d", load.conns), load.conns*load.n, o.rounds)
+		b.sampleRounds(fmt.Sprintf("BareHandler/conns=%d", load.conns), load.conns*load.n, n.rounds)
 	}
-	figures := []figure{
-		ratioFigure("hit over keep-alive, p50, against a bare handler", o.latency, n.latency, 1.3, 1.15),
-		ratioFigure("CPU time per hit, 1 connection", o.cpuTime, n.cpuTime, 1.3, 1.1),
+	return figures, nil
+}
+
+func hitFigures(conns int, ours, bare []round) []figure {
+	over := fmt.Sprintf("%d connections", conns)
+	p50 := ratioFigure("hit, p50, "+over, ours, bare, func(r round) time.Duration { return r.p50 })
+	cpu := ratioFigure("CPU time per hit, "+over, ours, bare, func(r round) time.Duration { return r.cpu }).within(1.3, 1.1)
+	if conns == 1 {
+		p50.Name, cpu.Name = "hit over keep-alive, p50, against a bare handler", "CPU time per hit, 1 connection"
+		p50 = p50.within(1.3, 1.15)
+		over = "1 connection"
 	}
-	o, n, err = compare(ours.child, addr, bare, bareAddr, 16, rounds, 200)
-	if err != nil {
-		return nil, err
-	}
-	return append(figures, ratioFigure("CPU time per hit, 16 connections", o.cpuTime, n.cpuTime, 1.3, 1.1)), nil
+	every := ratioFigure("from hit to hit at full load, "+over, ours, bare, func(r round) time.Duration { return r.every })
+	return []figure{p50, ratioFigure("hit, p99, "+over, ours, bare, func(r round) time.Duration { return r.p99 }), every, cpu}
 }
 
 // ratioFigure is the middle of the ratios of the rounds: a machine that becomes
-// busy in between changes both sides of a round.
-func ratioFigure(name string, ours, bare []time.Duration, must, aim float64) figure {
+// busy in between changes both sides of a round. It has no limit.
+func ratioFigure(name string, ours, bare []round, of func(round) time.Duration) figure {
 	ratios := make([]float64, len(ours))
 	for i := range ours {
-		ratios[i] = float64(ours[i]) / float64(bare[i])
+		ratios[i] = float64(of(ours[i])) / float64(of(bare[i]))
 	}
 	slices.Sort(ratios)
 	return figure{
-		Name: name, Unit: "×", timing: true,
-		Got: ratios[len(ratios)/2], Must: must, Aim: aim,
-		Detail: fmt.Sprintf("%.1f µs against %.1f µs", us(median(ours)), us(median(bare))),
+		Name: name, Unit: "×", timing: true, told: true, Got: ratios[len(ratios)/2],
+		Detail: fmt.Sprintf("%.1f µs against %.1f µs", us(middle(ours, of)), us(middle(bare, of))),
+	}
+}
+
+func (f figure) within(must, aim float64) figure {
+	f.Must, f.Aim, f.told = must, aim, false
+	return f
+}
+
+func middle(rounds []round, of func(round) time.Duration) time.Duration {
+	values := make([]time.Duration, len(rounds))
+	for i, r := range rounds {
+		values[i] = of(r)
+	}
+	return median(values)
+}
+
+func (s *served) throughput() throughput {
+	t := throughput{
+		P50: us(middle(s.rounds, func(r round) time.Duration { return r.p50 })),
+		P99: us(middle(s.rounds, func(r round) time.Duration { return r.p99 })),
+		CPU: us(middle(s.rounds, func(r round) time.Duration { return r.cpu })),
+	}
+	t.Second = float64(time.Second) / float64(middle(s.rounds, func(r round) time.Duration { return r.every }))
+	slices.Sort(s.all)
+	for half := range 201 {
+		t.Latency = append(t.Latency, us(s.all[min(len(s.all)*half/200, len(s.all)-1)]))
+	}
+	return t
+}
+
+func (b *bench) sampleRounds(name string, n int, rounds []round) {
+	for _, r := range rounds {
+		b.sample(name, n, measure{"ns/op", float64(r.every)}, measure{"cpu-ns/op", float64(r.cpu)},
+			measure{"p50-ns", float64(r.p50)}, measure{"p99-ns", float64(r.p99)})
 	}
 }
 
@@ -125,22 +176,25 @@ func (s *served) turn(request []byte, n int) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	if err := load(s.conns, request, n, s.took); err != nil {
 		return err
 	}
+	took := time.Since(began)
 	after, err := s.cpu()
 	if err != nil {
 		return err
 	}
-	s.cpuTime = append(s.cpuTime, (after-before)/time.Duration(n*len(s.conns)))
-	s.latency = append(s.latency, median(slices.Concat(s.took...)))
+	each, requests := slices.Concat(s.took...), time.Duration(n*len(s.conns))
+	s.all = append(s.all, each...)
+	s.rounds = append(s.rounds, round{p50: median(each), p99: percentile(each, 99), cpu: (after - before) / requests, every: took / requests})
 	for i := range s.took {
 		s.took[i] = s.took[i][:0]
 	}
 	return nil
 }
 
-func (s *served) forget() { s.cpuTime, s.latency = nil, nil }
+func (s *served) forget() { s.rounds, s.all = nil, nil }
 
 func (b *bench) startBaseline(body string) (*child, string, error) {
 	c := &child{cmd: exec.Command(b.path("baseline"))}

@@ -31,6 +31,7 @@ const patience = 10 * time.Minute
 type bench struct {
 	folder string // has the layer and the binaries, and gets the dotenv files
 	smoke  bool
+	report report
 }
 
 // extension is the name of the binary in the layer, and the one it registers with.
@@ -50,7 +51,8 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	folder := flags.String("folder", "", "where the layer and the binaries are")
 	smoke := flags.Bool("smoke", false, "measure less; a timing that misses its must only warns")
-	file := flags.String("json", "", "write the figures to this file too")
+	file := flags.String("json", "", "write the figures to this file too, with what pictures need")
+	samples := flags.String("benchstat", "", "write all measurements to this file, for benchstat")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -60,12 +62,12 @@ func run(args []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 
-	b := &bench{folder: *folder, smoke: *smoke}
+	b := &bench{folder: *folder, smoke: *smoke, report: newReport(*smoke)}
 	if err := b.unpack(); err != nil {
 		return err
 	}
 	measurements := []func(context.Context) ([]figure, error){
-		b.hits, b.coldStart, b.manySecrets, b.calls, b.sizes, b.memory, b.rotation,
+		b.hits, b.misses, b.coldStart, b.manySecrets, b.startParts, b.calls, b.sizes, b.memory, b.rotation,
 		b.proxy, b.wrapperStart, b.restart,
 	}
 	var figures []figure
@@ -77,10 +79,22 @@ func run(args []string) error {
 		figures = append(figures, f...)
 	}
 	printTable(os.Stdout, figures, *smoke)
-	if *file != "" {
-		if err := writeJSON(*file, figures, *smoke); err != nil {
+	b.report.add(figures)
+	if err := b.write(*file, *samples); err != nil {
+		return err
+	}
+	return missed(figures, *smoke)
+}
+
+// write writes the files that were asked for.
+func (b *bench) write(file, samples string) error {
+	if file != "" {
+		if err := b.report.writeJSON(file); err != nil {
 			return err
 		}
 	}
-	return missed(figures, *smoke)
+	if samples != "" {
+		return b.report.writeSamples(samples)
+	}
+	return nil
 }

@@ -24,10 +24,11 @@ import (
 type platform struct {
 	server     *httptest.Server
 	registered chan time.Time
+	ready      chan time.Time // asked for its first event
 }
 
 func newPlatform() *platform {
-	p := &platform{registered: make(chan time.Time, 1)}
+	p := &platform{registered: make(chan time.Time, 1), ready: make(chan time.Time, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2020-01-01/extension/register", func(w http.ResponseWriter, _ *http.Request) {
 		p.registered <- time.Now()
@@ -35,6 +36,10 @@ func newPlatform() *platform {
 		_, _ = w.Write([]byte(`{"functionName":"bench","functionVersion":"$LATEST","handler":"bootstrap"}`))
 	})
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case p.ready <- time.Now():
+		default: // it called again, which nobody answers either
+		}
 		<-r.Context().Done()
 	})
 	mux.HandleFunc("POST /2020-01-01/extension/{phase}/error", func(w http.ResponseWriter, _ *http.Request) {
@@ -65,7 +70,8 @@ type child struct {
 type started struct {
 	*child
 	platform *platform
-	took     time.Duration // from exec to the registration
+	began    time.Time     // of its exec
+	took     time.Duration // from there to the registration
 }
 
 // start starts an extension and waits until it has registered. More variables
@@ -82,7 +88,7 @@ func (b *bench) start(ctx context.Context, binary string, aws *awstest.SecretsMa
 		"SECRETS_DOTENV_PATH=" + b.path("secrets.env"),
 	}, variables)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
-	began := time.Now()
+	s.began = time.Now()
 	if err := s.cmd.Start(); err != nil {
 		s.platform.close()
 		return nil, err
@@ -91,7 +97,7 @@ func (b *bench) start(ctx context.Context, binary string, aws *awstest.SecretsMa
 	defer cancel()
 	select {
 	case at := <-s.platform.registered:
-		s.took = at.Sub(began)
+		s.took = at.Sub(s.began)
 		return s, nil
 	case <-ctx.Done():
 		s.stop()

@@ -60,6 +60,7 @@ func (b *bench) rotation(ctx context.Context) ([]figure, error) {
 			rotations, calls, plain = append(rotations, took), append(calls, call), append(plain, ordinary)
 		}
 	}
+	b.sampleAll("Rotation", rotations)
 	all, one := median(rotations), median(calls)
 	return []figure{{
 		Name: "rotation event to new value everywhere, less one call", Unit: "ms", timing: true,

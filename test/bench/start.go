@@ -27,6 +27,8 @@ func (b *bench) coldStart(ctx context.Context) ([]figure, error) {
 	if got := aws.CallCount("bench/db"); got != len(ours) {
 		return nil, fmt.Errorf("cold start: got %d calls to Secrets Manager in %d starts, want one each", got, len(ours))
 	}
+	b.sampleAll("Registered/secrets=1", ours)
+	b.sampleAll("BareExtension", bare)
 	mine, theirs := median(ours), median(bare)
 	return []figure{{
 		Name: "exec to registered with one secret, more than a bare extension", Unit: "ms", timing: true,
@@ -64,6 +66,7 @@ func (b *bench) manySecrets(ctx context.Context) ([]figure, error) {
 			return nil, err
 		}
 	}
+	b.sampleAll("Registered/secrets=20/latency=50ms", twenty)
 	many, single := median(twenty), median(one)
 	return []figure{{
 		Name: "20 secrets of 50 ms, exec to registered, against one", Unit: "×", timing: true,

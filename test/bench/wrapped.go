@@ -159,6 +159,7 @@ func (b *bench) wrapperStart(ctx context.Context) ([]figure, error) {
 			w.Close()
 		}
 	}
+	b.sampleAll("WrapperStart", took[0])
 	with, without := median(took[0]), median(took[1])
 	return []figure{{
 		Name: "wrapper, added to the start of a runtime", Unit: "ms", timing: true,
@@ -200,6 +201,7 @@ func (b *bench) restart(ctx context.Context) ([]figure, error) {
 			return nil, fmt.Errorf("warm restart: the runtime has the value %q, want %q in another process than before", second.Value, value)
 		}
 	}
+	b.sampleAll("WarmRestart", warm)
 	restarted, started := median(warm), median(cold)
 	return []figure{{
 		Name: "warm restart with new variables, against a cold start", Unit: "×", timing: true,
