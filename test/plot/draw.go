@@ -147,7 +147,7 @@ func (c *chart) stroke(i int) draw.LineStyle {
 // plot is the part with the axes.
 func (c *chart) plot() (*plot.Plot, error) {
 	p := plot.New()
-	p.BackgroundColor = color.Transparent
+	p.BackgroundColor = nil // that of the page is drawn already
 	x, y := c.limits()
 	c.X.set(&p.X, x)
 	c.Y.set(&p.Y, y)

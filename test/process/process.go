@@ -7,7 +7,9 @@ package process
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -40,20 +42,28 @@ func (o *Output) Take() string {
 	return o.b.String()
 }
 
+// The ports that [FreePorts] chooses from. Linux takes those for outgoing connections
+// from 32768 on (ip_local_port_range), and every test makes some all the time.
+const firstPort, lastPort = 20_000, 32_000
+
 // FreePorts returns n different ports of 127.0.0.1 that nobody listens on. Somebody
-// may take one before it is used; the test fails then.
+// may take one before it is used, which is not likely; the test fails then.
 func FreePorts(n int) (ports []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	for range 100 * n {
+		if len(ports) == n {
+			break
+		}
+		port := strconv.Itoa(firstPort + rand.IntN(lastPort-firstPort))
+		l, busy := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+		if busy != nil {
+			err = busy
+			continue
 		}
 		defer l.Close()
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			return nil, err
-		}
 		ports = append(ports, port)
+	}
+	if len(ports) < n {
+		return nil, err
 	}
 	return ports, nil
 }
