@@ -47,10 +47,10 @@ func (c *Cache) entry(q Query) *entry {
 	if q.ID != e.askID && q.ID != k.secret {
 		// A name or partial ARN still finds the secret when it was deleted and made
 		// again; what the ARN alone was told does not count for it.
-		e.askID = q.ID
-		if e.secret == nil {
+		if e.askID == k.secret && e.secret == nil {
 			e.err = nil
 		}
+		e.askID = q.ID
 	}
 	if !e.named && k.isCurrent() && c.named[q.ID] {
 		e.named = true

@@ -132,8 +132,13 @@ func (c *Cache) look(ctx context.Context, e *entry, f *flight, ch Change, before
 		if done, err := enough(a.Secret, err, ch, before, looks); done {
 			return a.Secret, err
 		}
-		if err == nil && looks%looksPerProbe == 1 && mayBeLater(a.Secret, ch, before) && c.replaced(ctx, e, ch.VersionID) {
-			return a.Secret, nil
+		if err == nil && looks%looksPerProbe == 1 && mayBeLater(a.Secret, ch, before) {
+			// An older version than the one named is current if the label was moved back,
+			// or for a moment in which Secrets Manager answers with what is past.
+			named := c.replaced(ctx, e, ch.VersionID)
+			if named != nil && (looks > looksPerProbe || !a.Secret.Created.Before(named.Created)) {
+				return a.Secret, nil
+			}
 		}
 		timer := time.NewTimer(c.o.jittered(pause))
 		select {
@@ -176,12 +181,12 @@ func mayBeLater(s *Secret, ch Change, before string) bool {
 	return s.VersionID != before || !ch.Time.IsZero() && !s.Created.Before(ch.Time)
 }
 
-// replaced reports whether the version has been the current one and is not any
-// more: it can still be read by its id, and has neither the label of a version to
+// replaced returns the version if it has been the current one and is not any more,
+// else nil: it can still be read by its id, and has neither the label of a version to
 // come nor that of the current one. An event that names it will never be fulfilled,
 // also when the version after it is too young for its date to tell. Callers that
 // ask at about the same time share a call.
-func (c *Cache) replaced(ctx context.Context, e *entry, versionID string) bool {
+func (c *Cache) replaced(ctx context.Context, e *entry, versionID string) *Secret {
 	c.mu.Lock()
 	e = e.home()
 	f := e.probe
@@ -196,10 +201,11 @@ func (c *Cache) replaced(ctx context.Context, e *entry, versionID string) bool {
 		}()
 	}
 	c.mu.Unlock()
-	if await(ctx, f) != nil || f.err != nil || f.secret == nil || f.secret.VersionID != versionID {
-		return false
+	if await(ctx, f) != nil || f.err != nil || f.secret == nil || f.secret.VersionID != versionID ||
+		slices.Contains(f.secret.Stages, Current) || slices.Contains(f.secret.Stages, pending) {
+		return nil
 	}
-	return !slices.Contains(f.secret.Stages, Current) && !slices.Contains(f.secret.Stages, pending)
+	return f.secret
 }
 
 // flightAfter returns a flight of e that began after f, which has ended: one that
