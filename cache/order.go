@@ -59,7 +59,6 @@ func (c *Cache) entry(q Query) *entry {
 	if !e.named {
 		c.order.touch(e)
 	}
-	c.evict()
 	return e
 }
 

@@ -1,0 +1,60 @@
+package main
+
+// The rules of package cache. TestModel sees most of them go, whatever the other
+// tests look at.
+func init() {
+	const (
+		reads, entry, flight, names, order = "cache/cache.go", "cache/entry.go", "cache/flight.go", "cache/names.go", "cache/order.go"
+		ahead, rotate                      = "cache/ahead.go", "cache/rotate.go"
+	)
+	rule := func(rule, file, before, after, tests string) mutant {
+		return mutant{Rule: rule, File: file, Old: before, New: after, Package: "./cache", Tests: tests}
+	}
+	mutants = append(
+		mutants,
+		// One fetch at a time.
+		rule("readers share the fetch under way", flight, "	for _, f := range e.running {\n		if !c.overdue(f) {\n			f.failing = noted\n			return f\n		}\n	}\n", "", "TestModel"),
+		rule("what was asked for joins no fetch that began before", flight, "	if c.underWay(e) < 2 {", "	if len(e.running) > 0 {\n		return e.running[0]\n	}\n	if c.underWay(e) < 2 {", "TestModel"),
+		rule("two fetches of an entry run at a time, no more", flight, "if c.underWay(e) < 2 {", "if c.underWay(e) < 99 {", "TestModel"),
+		rule("callers beyond two fetches share the next", flight, "	if f := e.next; f != nil {\n		f.failing = min(f.failing, failing)\n		return f\n	}\n", "", "TestAnEventForAVersionThatWasReplacedAtOnceEndsSoon"),
+		rule("the next fetch begins when one ends", flight, "		c.begin(e, next)\n		return\n", "		return\n", "TestAnEventForAVersionThatWasReplacedAtOnceEndsSoon"),
+		rule("readers of two names of a cold secret make one call", reads, "twin != nil && tries == 0", "twin != nil && tries == 9", "TestConcurrentReadersOfAColdSecretShareOneFetch"),
+		rule("a fetch runs on no caller's context", flight, "context.WithTimeout(context.Background(), c.o.Timeout)", "context.WithTimeout(context.Background(), 0)", "TestModel"),
+		rule("a fetch that was frozen is not joined", flight, "		if !c.overdue(f) {\n			f.failing = noted", "		if true {\n			f.failing = noted", "TestAFetchThatWasFrozenIsNotJoined"),
+		// What began later counts.
+		rule("a fetch that began earlier does not overwrite what a later one brought", flight, "	if f.number < e.settled {\n", "	if false {\n", "TestModel"),
+		rule("nor does it teach whose name it is", flight, "err == nil && f.number > e.settled {", "err == nil {", "TestAnEarlierFetchOfTheOldSecretDoesNotBringItBack"),
+		rule("the failure of a later fetch stands against what an earlier one brings", entry, "e.loaded, e.old = true, f.number < e.failed", "e.loaded, e.old = true, false", "TestAnEarlierSuccessDoesNotHideALaterFailure"),
+		rule("a caller of an overtaken fetch gets what overtook it", flight, "			f.secret, f.err = e.secret, nil\n", "", "TestModel"),
+		// What is published.
+		rule("nobody gets a new value before it is published", flight, "	case changed:\n		c.o.Changed()\n", "	case changed:\n		defer c.o.Changed()\n", "TestModel|TestRotationAnswersOnlyAfterChangedReturned"),
+		rule("nobody gets it by another fetch before that", flight, "		<-earlier.done // f", "		_ = earlier.done // f", "TestAFetchThatBringsWhatIsBeingPublishedAnswersAfterThat"),
+		rule("a rotation to a held version waits until it is published", rotate, "return Rotated{Held: true, VersionID: before}, await(ctx, f)", "_ = f\n		return Rotated{Held: true, VersionID: before}, nil", "TestRotationAnswersOnlyAfterChangedReturned"),
+		// Age and staleness.
+		rule("a value is current for its TTL", entry, "!e.old && e.fetched.age() < e.ttl", "!e.old", "TestModel"),
+		rule("a value that a failure made old is no hit", entry, "e.secret != nil && !e.old && e.fetched.age() < e.ttl", "e.secret != nil && e.fetched.age() < e.ttl", "TestAccessDeniedKeepsTheHeldValue"),
+		rule("a value is stale for MaxStale and no longer", entry, "e.fetched.age() <= o.TTL+o.MaxStale", "true", "TestModel"),
+		rule("age counts from the beginning of the fetch", entry, "e.secret, e.fetched, e.settled = s, f.began, f.number", "e.secret, e.fetched, e.settled = s, now(), f.number", "TestModel"),
+		rule("time is that of the wall clock", entry, "return max(n.wall.Sub(i.wall), n.mono.Sub(i.mono))", "return n.mono.Sub(i.mono)", "TestExpiryGoesByEitherClock"),
+		rule("time is that of the monotonic clock too", entry, "return max(n.wall.Sub(i.wall), n.mono.Sub(i.mono))", "return n.wall.Sub(i.wall)", "TestModel"),
+		rule("jitter only shortens a TTL", entry, "(1 - ttlJitter*o.Random())", "(1 + ttlJitter*o.Random())", "TestModel"),
+		rule("jitter takes a tenth of a TTL at most", entry, "(1 - ttlJitter*o.Random())", "(1 - 5*ttlJitter*o.Random())", "TestModel"),
+		// Failures.
+		rule("after a failure reads do not ask again for a while", entry, "return e.err != nil && e.erred.age() < e.backoff", "return false", "TestModel"),
+		rule("where nothing is held, the error is the answer for a while", entry, "return e.err != nil && e.erred.age() < min(e.backoff, rememberError)", "return false", "TestModel"),
+		rule("a back-off doubles", entry, "firstBackoff<<min(e.failures, 10)", "firstBackoff", "TestBackoffDoublesAndServesStaleMeanwhile"),
+		rule("a back-off ends at half a minute", entry, "min(firstBackoff<<min(e.failures, 10), lastBackoff)", "firstBackoff<<min(e.failures, 10)", "TestBackoffDoublesAndServesStaleMeanwhile"),
+		rule("readers by two names of a secret share its error", order, "e.askID == k.secret && e.secret == nil", "e.secret == nil", "TestModel"),
+		rule("a secret that is gone is dropped", flight, "		e.drop(f)\n", "", "TestAFetchFromBeforeASecretWentIsNotKept"),
+		rule("a failed fetch that was only asked for leaves the value as it was", flight, "	case f.failing == noted:\n", "	default:\n", "TestGetNowAlwaysFetchesAndAFailureLeavesTheCacheAlone"),
+		// Rotations.
+		rule("a rotation looks until it sees the version that is named", rotate, "return s.VersionID == ch.VersionID || outdated, nil", "return s.VersionID != \"\" || outdated, nil", "TestModel"),
+		rule("a version that is older than the one named is no end of looking", rotate, " && (looks > looksPerProbe || !a.Secret.Created.Before(named.Created))", "", "TestModel"),
+		rule("an event that names no version looks again", rotate, "looks >= extraLooks || err", "looks >= 0 || err", "TestRotationWithoutAVersionLooksAgainThreeTimes"),
+		rule("an event during the first read is of a secret that is held", rotate, "(e.secret != nil || len(e.running) > 0)", "e.secret != nil", "TestRotationWhileTheFirstReadIsUnderWay"),
+		// Entries.
+		rule("entries beyond the size go", flight, "	c.evict()\n", "", "TestNoGrowthOverManyIds|TestModel"),
+		rule("an entry with a fetch under way stays", order, "len(victim.running) == 0 && victim", "victim", "TestAnEntryWithAFetchUnderWayIsNotEvicted"),
+		rule("a named entry stays", order, "	if !e.named {\n		c.order.touch(e)\n	}\n", "	c.order.touch(e)\n", "TestLeastRecentlyUsedGoesFirstAndNamedStay"),
+	)
+}
