@@ -30,3 +30,13 @@ func spawn(argv, env []string, group bool) (pid int, err error) {
 	}
 	return pid, nil
 }
+
+// noCoreFile keeps a crash from writing the memory, and with it the secrets, to a
+// file. It does not hold where the kernel pipes it to a program: core(5).
+func noCoreFile() {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_CORE, &limit) == nil {
+		limit.Cur = 0
+		_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &limit)
+	}
+}

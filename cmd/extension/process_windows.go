@@ -20,6 +20,8 @@ func become(argv, env []string) error {
 	return err
 }
 
+func noCoreFile() {}
+
 // supervisor is here the parent of one command that is never replaced.
 type supervisor struct {
 	log            *slog.Logger

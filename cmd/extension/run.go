@@ -29,6 +29,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, environ
 }
 
 func start(ctx context.Context, cfg config, warnings []string, stderr io.Writer) error {
+	noCoreFile()
 	log := newLogger(stderr, cfg.LogLevel, cfg.LogFormat)
 	for _, warning := range append(cfg.Warnings, warnings...) {
 		log.Warn(warning)

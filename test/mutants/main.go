@@ -3,7 +3,7 @@
 //
 //	go run ./test/mutants                 # every rule: half an hour
 //	go run ./test/mutants -run flight     # those whose rule or file matches
-//	go run ./test/mutants -list           # the rules as a Markdown table, without a run
+//	go run ./test/mutants -list           # the rules as docs/rules.md has them, without a run
 //
 // Nothing in the tree is edited. The changed file is laid over the real one by the
 // go command's -overlay, in GOFLAGS, so that binaries which a test builds have it
@@ -158,8 +158,15 @@ func try(ctx context.Context, root string, chosen []mutant, workers int, out io.
 	return ctx.Err()
 }
 
+const introduction = `# Rules and the tests that hold them
+
+Each rule below is kept by a line of code. "make mutants" takes that line away, or breaks it, one rule after the other, and
+wants the test that stands beside it to fail; it takes about an hour. "go run ./test/mutants -list" prints this page.
+`
+
 func printRules(out io.Writer, chosen []mutant) {
 	cell := strings.NewReplacer("|", `\|`, "\n", " ")
+	fmt.Fprint(out, introduction, "\n")
 	fmt.Fprintln(out, "| rule | where | test that fails without it |\n|---|---|---|")
 	for _, m := range chosen {
 		tests := strings.ReplaceAll(m.Tests, "|", "`, `")

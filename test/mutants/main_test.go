@@ -35,6 +35,20 @@ func TestRules(t *testing.T) {
 	}
 }
 
+func TestPageIsUpToDate(t *testing.T) {
+	page, err := os.ReadFile("../../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules strings.Builder
+	if err := run(t.Context(), []string{"-list"}, &rules); err != nil {
+		t.Fatal(err)
+	}
+	if rules.String() != string(page) {
+		t.Error("docs/rules.md is out of date: go run ./test/mutants -list > docs/rules.md")
+	}
+}
+
 var function = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
 
 func testsIn(t *testing.T, folder string) map[string]bool {

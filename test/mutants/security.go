@@ -8,3 +8,10 @@ func init() {
 		Package: "./test/security", Tests: "TestNothingPrintsAValue",
 	})
 }
+
+func init() {
+	mutants = append(mutants, mutant{
+		Rule: "no core file while secrets are held", File: "cmd/extension/run.go",
+		Old: "	noCoreFile()\n", New: "", Package: "./test/security", Tests: "TestNothingPrintsAValue",
+	})
+}

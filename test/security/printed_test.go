@@ -5,11 +5,13 @@ package security
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -59,6 +61,7 @@ func TestNothingPrintsAValue(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/extension").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	allowCoreFiles(t)
 	for _, format := range []string{"Text", "JSON"} {
 		t.Run(format, func(t *testing.T) {
 			aws := awstest.New()
@@ -77,6 +80,10 @@ func TestNothingPrintsAValue(t *testing.T) {
 			request(t, "POST", a.URL+"/rotation", `{"source":"aws.secretsmanager","detail-type":"Secret Label Updated","resources":["`+arn+`"],"detail":{"name":"db","labelUpdated":"AWSCURRENT","versionId":"`+version+`"}}`)
 			stats := request(t, "GET", a.URL+"/stats", "")
 			pid, arguments := look(t, binary)
+			limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+			if err != nil || !regexp.MustCompile(`(?m)^Max core file size +0 `).Match(limits) {
+				t.Errorf("a crash may write the memory to a file: %v\n%s", err, limits)
+			}
 			if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
 				t.Fatal(err)
 			}
@@ -94,6 +101,19 @@ func TestNothingPrintsAValue(t *testing.T) {
 			}
 		})
 	}
+}
+
+// allowCoreFiles lets the processes of the test write them, as far as it may.
+func allowCoreFiles(t *testing.T) {
+	t.Helper()
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{Cur: before.Max, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Setrlimit(syscall.RLIMIT_CORE, &before) })
 }
 
 func request(t *testing.T, method, url, body string) string {

@@ -68,7 +68,7 @@ func TestDockerfile(t *testing.T) {
 	for _, e := range entries {
 		top = append(top, e.Name())
 	}
-	if want := []string{"extensions", "nodejs", "python", "secrets-wrapper"}; err != nil || !slices.Equal(top, want) {
+	if want := []string{"extensions", "nodejs", "python", "secrets-wrapper", "share"}; err != nil || !slices.Equal(top, want) {
 		t.Errorf("/opt has %q (%v), want %q", top, err, want)
 	}
 	// It is a program for this machine: the configuration that it lacks is what it complains about.
