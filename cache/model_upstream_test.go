@@ -6,18 +6,18 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"testing"
 	"time"
 )
 
 // source is the Secrets Manager of the model. It knows which of its answers began
 // when, and so what a reader may have been given.
 type source struct {
-	t      *testing.T
+	seed   uint64
 	mu     sync.Mutex
 	random *rand.Rand
-	lag    time.Duration // for which an answer may still be of the version before
-	plan   mishap        // what is wrong now
+	calls  map[string]uint64 // of each secret: they draw what their number says
+	lag    time.Duration     // for which an answer may still be of the version before
+	plan   mishap            // what is wrong now
 	stored map[string]*stored
 	fetch  map[*Secret]*fetched
 	log    []*fetched
@@ -52,22 +52,16 @@ type fetched struct {
 	err        error
 }
 
-func newSource(t *testing.T, random *rand.Rand, names []string) *source {
-	s := &source{t: t, random: random, stored: map[string]*stored{}, fetch: map[*Secret]*fetched{}, flying: map[Query]int{}}
+func newSource(seed uint64, names []string) *source {
+	s := &source{seed: seed, random: rand.New(rand.NewPCG(seed, 2000)), calls: map[string]uint64{}, stored: map[string]*stored{}, fetch: map[*Secret]*fetched{}, flying: map[Query]int{}}
 	for _, name := range names {
 		s.stored[name] = &stored{1, map[int]time.Time{1: time.Now()}}
 	}
 	return s
 }
 
-// draw is rand.IntN for several goroutines.
-func (s *source) draw(n int) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.random.IntN(n)
-}
-
-func (s *source) float() float64 {
+// jitter draws in the order of calls, which two runs of a seed may differ in.
+func (s *source) jitter() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.random.Float64()
@@ -101,13 +95,15 @@ func (s *source) Fetch(ctx context.Context, q Query) (*Secret, error) {
 	name := nameOf(q.ID)
 	v, f := s.stored[name], &fetched{name: name, current: q.VersionID == "" && q.Stage == "", began: time.Now()}
 	s.log = append(s.log, f)
+	s.calls[name]++
+	own := rand.New(rand.NewPCG(s.seed+uint64(name[0])<<32, s.calls[name]))
 	flying := Query{ID: name, VersionID: q.VersionID, Stage: q.Stage}
 	s.flying[flying]++
 	if f.current { // a rotation forgets the other versions, those on their way too
 		s.most = max(s.most, s.flying[flying])
 	}
 	f.version = v.version
-	if f.current && f.version > 1 && time.Since(v.created[v.version]) < s.lag && s.random.IntN(2) == 0 || q.Stage != "" {
+	if f.current && f.version > 1 && time.Since(v.created[v.version]) < s.lag && own.IntN(2) == 0 || q.Stage != "" {
 		f.version = max(1, f.version-1)
 	}
 	if q.VersionID != "" {
@@ -117,7 +113,7 @@ func (s *source) Fetch(ctx context.Context, q Query) (*Secret, error) {
 	if f.version == v.version {
 		secret.Stages = []string{Current}
 	}
-	plan, latency := s.plan, time.Duration(s.random.IntN(600))*time.Millisecond
+	plan, latency := s.plan, time.Duration(own.IntN(600))*time.Millisecond
 	s.mu.Unlock()
 
 	err := suffer(ctx, plan, q.ID, latency)

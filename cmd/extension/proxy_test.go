@@ -41,7 +41,7 @@ func TestProxyAnswersRotations(t *testing.T) {
 }
 
 func TestProxyLetsThroughWhatIsNotOurs(t *testing.T) {
-	f := newFunction(t, lambdatest.Options{}, proxyOn)
+	f := newFunction(t, lambdatest.Options{Timeout: 30 * time.Second}, proxyOn)
 	f.start()
 	arn, version := f.aws.Put("somebody/else", canary)
 	large := append(nativeEvent(arn, version)[:1:1], bytes.Repeat([]byte(`"Secret Rotation secretsmanager detail-type":"`+strings.Repeat("x", 500)+`",`), 11000)...)
