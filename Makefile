@@ -13,7 +13,7 @@ help:
 	@echo 'make check    format, go vet, staticcheck, shell syntax'
 	@echo 'make bench    the figures of docs/figures.md, measured here'
 	@echo 'and, for hours that nobody waits for:'
-	@echo 'make fuzz     every fuzz target for FUZZTIME=$(FUZZTIME), two at a time'
+	@echo 'make fuzz     every fuzz target for FUZZTIME=$(FUZZTIME), two at a time, and 200,000 values in front of real readers'
 	@echo 'make soak     a day in minutes: a million reads with rotations and faults, and the cache against its model'
 	@echo 'make mutants  every rule broken once, to see its test fail'
 	@echo 'make figures  docs/figures.md and its plots made anew, on a quiet machine'
@@ -37,8 +37,10 @@ bench:
 
 fuzz:
 	@scripts/fuzz $(FUZZTIME)
+	@scripts/conformance -timeout=1h -run 'Random|Matchers|Spelling' -args -random 200000
 
 soak:
+	go test -count=1 -timeout=1h ./cache -run '^TestModel$$' -args -seeds 10000
 	@scripts/soak
 
 mutants:

@@ -67,7 +67,7 @@ func (b *bench) hits(ctx context.Context) ([]figure, error) {
 func hitFigures(conns int, ours, bare []round) []figure {
 	over := fmt.Sprintf("%d connections", conns)
 	p50 := ratioFigure("hit, p50, "+over, ours, bare, func(r round) time.Duration { return r.p50 })
-	cpu := ratioFigure("CPU time per hit, "+over, ours, bare, func(r round) time.Duration { return r.cpu }).within(1.3, 1.1)
+	cpu := ratioFigure("CPU time per hit, "+over, ours, bare, func(r round) time.Duration { return r.cpu }).within(1.0, 0.75)
 	if conns == 1 {
 		p50.Name, cpu.Name = "hit over keep-alive, p50, against a bare handler", "CPU time per hit, 1 connection"
 		p50 = p50.within(1.3, 1.15)
