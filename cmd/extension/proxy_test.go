@@ -138,8 +138,10 @@ func TestTheExtensionDiesWhileTheProxyIsInUse(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Error("the runtime goes on without its API")
 		}
-		if _, err := f.lambda.Invoke(t.Context(), []byte(`{}`)); err == nil || !strings.Contains(err.Error(), "Extension.Crash") {
-			t.Errorf("invoke: %v", err)
+		// Which of the two ends is seen first is chance, and whether an invocation begins between them.
+		res, err := f.lambda.Invoke(t.Context(), []byte(`{}`))
+		if said := fmt.Sprint(err, res.Error); !strings.Contains(said, "Extension.Crash") && !strings.Contains(said, "Runtime.ExitError") {
+			t.Errorf("invoke: %s", said)
 		}
 		f.start() // as Lambda does
 		if r := f.do(task{}); r.Calls != 1 {

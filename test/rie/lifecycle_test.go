@@ -39,9 +39,10 @@ func TestSlowSecretsManagerAtInit(t *testing.T) {
 	if a := reply.Answers[0]; a.Status != http.StatusOK || a.Body != canary+"-one" {
 		t.Errorf("first read: %d %q", a.Status, a.Body)
 	}
-	if got := s.invoke(probe.Request{}).File.Text; got != dotenv {
-		t.Errorf("the file after the load that came late: %q", got)
-	}
+	s.waitFor("file with both secrets, the one that nobody has read too", func() bool {
+		text, _ := s.file()
+		return text == dotenv
+	})
 	s.shutdown()
 }
 
