@@ -93,13 +93,8 @@ func (s *stage) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	// What the runtime would find at its start.
-	if err := s.lambda.WaitRegistered(s.t.Context()); err != nil {
-		return
-	}
-	if _, err := s.lambda.StartHandler(func(context.Context, []byte) ([]byte, error) { return []byte(`"ok"`), nil }); err != nil {
-		s.t.Fatal(err)
-	}
+	// There is no runtime where the init has failed by now: WaitInit says why.
+	_, _ = s.lambda.StartHandler(func(context.Context, []byte) ([]byte, error) { return []byte(`"ok"`), nil })
 }
 
 func (s *stage) started() {
