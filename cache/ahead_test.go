@@ -114,6 +114,33 @@ func TestAFetchThatWasFrozenIsNotJoined(t *testing.T) {
 	})
 }
 
+func TestAFetchThatWaitsForFrozenOnesBeginsWhenItIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.put("db", "v1", "one")
+		c := New(u.fetch, options())
+		release := u.hold()
+		for range 3 { // two are under way, one waits
+			go func() { _, _ = c.GetNow(t.Context(), Query{ID: "db"}) }()
+		}
+		synctest.Wait()
+		wantCalls(t, u, 2)
+		for _, e := range c.entries {
+			for _, f := range e.running {
+				f.began.wall = f.began.wall.Add(-20 * time.Minute)
+			}
+		}
+		u.mu.Lock()
+		u.block = nil
+		u.mu.Unlock()
+		began := time.Now()
+		if _, err := c.GetNow(t.Context(), Query{ID: "db"}); err != nil || time.Since(began) > 0 {
+			t.Errorf("answered after %s, %v; want at once: the connections of the others are dead", time.Since(began), err)
+		}
+		release()
+	})
+}
+
 func TestLoadIsParallelAndBoundedByItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream()
@@ -210,8 +237,8 @@ func TestNothingIsKeptInASnapshot(t *testing.T) {
 	if _, err := c.Peek("db"); !errors.Is(err, ErrNotLoaded) {
 		t.Errorf("Peek: %v, want ErrNotLoaded", err)
 	}
-	if len(c.entries) > 0 || len(c.names.arn) > 0 || changed > 0 {
-		t.Errorf("%d entries and %d names were kept, %d changes published", len(c.entries), len(c.names.arn), changed)
+	if len(c.entries) > 0 || len(c.names.told) > 0 || changed > 0 {
+		t.Errorf("%d entries and %d names were kept, %d changes published", len(c.entries), len(c.names.told), changed)
 	}
 	if got := strings.Count(log.String(), "snapshot"); got != 1 {
 		t.Errorf("%d log lines about the snapshot, want 1", got)

@@ -140,15 +140,20 @@ func (c *Cache) Get(ctx context.Context, q Query) (Answer, error) {
 // when that fails: the held value stays as it was then, unless the secret is gone.
 func (c *Cache) GetNow(ctx context.Context, q Query) (Answer, error) {
 	q = q.normal()
-	c.mu.Lock()
-	e := c.entry(q)
-	e.read = true
-	f := c.startFresh(e, ignored)
-	c.mu.Unlock()
-	if err := c.wait(ctx, e, f); err != nil {
-		return Answer{}, err
+	for tries := 0; ; tries++ {
+		c.mu.Lock()
+		e := c.entry(q)
+		e.read = true
+		f := c.startFresh(e, ignored)
+		c.mu.Unlock()
+		if err := c.wait(ctx, e, f); err != nil {
+			return Answer{}, err
+		}
+		if tries < 2 && strayed(q.ID, f) {
+			continue
+		}
+		return c.answer(e, f, Refreshed)
 	}
-	return c.answer(e, f, Refreshed)
 }
 
 // held answers from the entry alone, if it can: with a current value, or during
@@ -215,7 +220,7 @@ func (c *Cache) SetAccount(account string) {
 	c.names.account = account
 	for _, e := range c.entries { // those that were loaded before Lambda told the account
 		if e.secret != nil && e.secret.ARN != "" {
-			c.names.learn(e.secret.ARN, e.secret)
+			c.names.learn(e.secret.ARN, e.secret, e.settled)
 		}
 	}
 }

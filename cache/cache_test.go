@@ -565,7 +565,7 @@ func TestLeastRecentlyUsedGoesFirstAndNamedStay(t *testing.T) {
 		get(t, c, id, "x", Hit)
 	}
 	get(t, c, "s2", "x", Miss)
-	if got := len(c.names.arn); got > 6*3 {
+	if got := len(c.names.told); got > 6*3 {
 		t.Errorf("%d names are kept for 6 entries", got)
 	}
 }
@@ -581,7 +581,7 @@ func TestNoGrowthOverManyIds(t *testing.T) {
 	if got := len(c.Stats().Secrets); got > 51 {
 		t.Errorf("entries = %d, want at most 51", got)
 	}
-	if got := len(c.names.arn); got > 0 {
+	if got := len(c.names.told); got > 0 {
 		t.Errorf("names = %d, want none", got)
 	}
 }

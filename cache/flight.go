@@ -46,14 +46,25 @@ func (c *Cache) join(e *entry) *flight {
 func (c *Cache) startFresh(e *entry, failing onFailure) *flight {
 	if f := e.next; f != nil {
 		f.failing = min(f.failing, failing)
+		if c.underWay(e) < 2 { // what it waits for was frozen
+			e.next = nil
+			c.begin(e, f)
+		}
 		return f
 	}
 	f := &flight{done: make(chan struct{}), failing: failing}
-	if c.underWay(e) < 2 {
-		return c.begin(e, f)
+	c.enqueue(e, f)
+	return f
+}
+
+// enqueue begins f, or lets it wait for the end of one of two that are under way.
+// c.mu is held.
+func (c *Cache) enqueue(e *entry, f *flight) {
+	if c.underWay(e) < 2 || e.next != nil {
+		c.begin(e, f)
+		return
 	}
 	e.next = f
-	return f
 }
 
 // overdue reports whether f should have ended by now. It was frozen together with
@@ -127,7 +138,7 @@ func (c *Cache) bounded() (context.Context, context.CancelFunc) {
 }
 
 // land takes f off the entry and starts the flight that waited for that. An entry
-// that holds nothing is forgotten. c.mu is held.
+// that nobody named and that holds nothing is forgotten. c.mu is held.
 func (c *Cache) land(e *entry, f *flight) {
 	for i, r := range e.running {
 		if r == f {
@@ -137,10 +148,10 @@ func (c *Cache) land(e *entry, f *flight) {
 	}
 	if next := e.next; next != nil {
 		e.next = nil
-		c.begin(e, next)
+		c.enqueue(c.alive(e), next)
 		return
 	}
-	if len(e.running) == 0 && e.secret == nil && e.err == nil {
+	if len(e.running) == 0 && e.secret == nil && e.err == nil && (!e.named || f.snapshot) {
 		c.forget(e)
 	}
 	c.evict()
@@ -159,6 +170,9 @@ func (c *Cache) settle(e *entry, f *flight, s *Secret, err error) (changed bool)
 		return false
 	}
 	if e = e.home(); err == nil && f.number > e.settled {
+		if c.names.moved(f, s) {
+			return false
+		}
 		e, changed = c.learn(e, f, s)
 	}
 	if f.number < e.settled {

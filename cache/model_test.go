@@ -2,11 +2,8 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,9 +17,10 @@ var (
 )
 
 const (
-	modelTTL   = 5 * time.Second
-	modelStale = 20 * time.Second
-	callers    = 12
+	modelTTL     = 5 * time.Second
+	modelStale   = 20 * time.Second
+	modelTimeout = 3 * time.Second
+	callers      = 12
 )
 
 // TestModel lets many callers do what they like while Secrets Manager does what it
@@ -36,8 +34,8 @@ func TestModel(t *testing.T) {
 	}
 	for seed := first; seed <= last; seed++ {
 		if shortest := shortestFailure(t, seed); shortest != nil {
-			t.Fatalf("seed %d, %d steps: %s\nrun it alone: go test ./cache -run TestModel -args -seed %[1]d -steps %[2]d",
-				seed, shortest.steps, errors.Join(shortest.problems...))
+			t.Fatalf("seed %d, %d steps:\n%s\nrun it alone: go test ./cache -run TestModel -args -seed %[1]d -steps %[2]d",
+				seed, shortest.steps, shortest)
 		}
 	}
 }
@@ -55,59 +53,55 @@ func shortestFailure(t *testing.T, seed uint64) *history {
 	return wrong
 }
 
-// op is one call of the cache, in the order of all calls' beginnings and ends.
-type op struct {
-	kind       string
-	name       string
-	start, end uint64
-	began      time.Time
-	finished   time.Time
-	answer     Answer
-	named      bool // what was published when it returned
-	published  *Secret
-	want       int // version of a Rotate that ended well
-	err        error
+// kind of a run, by its seed.
+type kind struct {
+	readers  bool // all calls are of Get, no clock is set and nothing is evicted
+	lagging  bool // an answer may be of the version before
+	small    bool // the cache keeps two entries
+	cold     bool // nothing is loaded at start, everybody reads one secret at once by several names
+	snapshot bool // a snapshot is taken at times, and restored
+	remade   bool // secrets are deleted and made anew
 }
 
-// history is a run: what happened, and what of it must not.
-type history struct {
-	*source
-	seed    uint64
-	steps   int
-	readers bool // all calls are of Get, no clock is set and nothing is evicted
-	names   []string
-
-	mu       sync.Mutex
-	order    uint64
-	ops      []op
-	views    map[string][]*Secret // published, by name
-	problems []error
+func kindOf(seed uint64) kind {
+	k := kind{readers: seed%3 == 0, cold: seed%4 == 1, remade: seed%7 > 3}
+	if !k.readers {
+		k.lagging, k.small, k.snapshot = seed%2 == 0, seed%5 == 1, seed%5 == 2
+	}
+	return k
 }
 
 func play(t *testing.T, seed uint64, steps int) *history {
-	h := &history{seed: seed, steps: steps, readers: seed%3 == 0, names: []string{"a", "b", "c"}, views: map[string][]*Secret{}}
+	h := newHistory(seed, steps)
 	synctest.Test(t, func(t *testing.T) {
 		h.source = newSource(seed, h.names)
-		if !h.readers && seed%2 == 0 {
+		if h.lagging {
 			h.lag = time.Second
 		}
-		var c *Cache
 		size := 100
-		if seed%5 == 1 {
+		if h.small {
 			size = 2
 		}
-		named := []string{"a", modelARN("b")}
+		var c *Cache
 		c = New(h.Fetch, Options{
-			TTL: modelTTL, MaxStale: modelStale, Timeout: 3 * time.Second, Size: size, Named: named, Random: h.jitter,
+			TTL: modelTTL, MaxStale: modelStale, Timeout: modelTimeout, Size: size, Named: h.named, Random: h.jitter,
 			Changed: func() { h.publish(c) },
 		})
-		// All ids are known to mean one entry then, as Register is done.
-		c.Load(context.Background(), append(named, "c"))
-		c.SetAccount(account(arnPrefix))
 		var wg sync.WaitGroup
+		if h.cold {
+			c.SetAccount(account(arnPrefix))
+			wg.Go(func() { h.load(c) })
+			synctest.Wait() // until its fetches are under way
+		} else { // all ids are known to mean one entry then, as Register is done
+			h.load(c)
+			c.SetAccount(account(arnPrefix))
+		}
 		for i := range callers {
 			wg.Go(func() {
 				own := rand.New(rand.NewPCG(seed, uint64(i)))
+				if h.cold {
+					h.do(c, own, op{kind: opGet, name: "a"})
+				}
 				for range steps {
 					time.Sleep(time.Duration(own.IntN(1500_000)) * time.Microsecond)
 					h.step(c, own)
@@ -120,229 +114,164 @@ func play(t *testing.T, seed uint64, steps int) *history {
 		close(over)
 		synctest.Wait()
 		time.Sleep(10 * time.Second) // no fetch lasts as long; what is left then is a leak, which synctest reports
-		if n := len(c.Stats().Secrets); n > size+2 {
-			h.problem("%d entries are left, of %d", n, size)
+		if n := len(c.Stats().Secrets); n > size+len(h.named) {
+			h.problem(op{}, "%d entries are left, of %d", n, size)
 		}
 	})
 	h.check()
 	return h
 }
 
-// weather changes how Secrets Manager is, and sets the wall clock.
+// weather changes how Secrets Manager is, sets the wall clock, makes secrets anew,
+// and takes snapshots.
 func (h *history) weather(c *Cache, over <-chan struct{}) {
 	own := rand.New(rand.NewPCG(h.seed, 1000))
-	for {
+	pause := func(least, more int) bool {
 		select {
 		case <-over:
-			return
-		case <-time.After(time.Duration(500+own.IntN(6000)) * time.Millisecond):
+			return false
+		case <-time.After(time.Duration(least+own.IntN(more)) * time.Millisecond):
+			return true
 		}
+	}
+	for first := 1500; pause(500+first, 6000); first = 0 { // what is cold becomes warm first
 		h.become(mishap(max(0, own.IntN(2*int(mishaps))-int(mishaps))))
+		name := h.names[own.IntN(len(h.names))]
 		if !h.readers && own.IntN(4) == 0 {
-			setClock(c, time.Duration(own.IntN(7200)-3600)*time.Second)
+			h.setClock(c, time.Duration(own.IntN(7200)-3600)*time.Second)
 		}
-		if own.IntN(2) == 0 {
-			h.put(h.names[own.IntN(len(h.names))])
+		switch own.IntN(4) {
+		case 0, 1:
+			h.put(name)
+		case 2:
+			if h.remade {
+				h.remake(name)
+			}
+		}
+		if h.snapshot && own.IntN(6) == 0 {
+			s := h.takeSnapshot(c)
+			pause(0, 3000)
+			h.restore(c, s)
 		}
 	}
 }
 
 // setClock sets the wall clock forward by d, as the cache sees it.
-func setClock(c *Cache, d time.Duration) {
+func (h *history) setClock(c *Cache, d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	h.note("the clock is set by %s", d)
+	h.shifts = append(h.shifts, shift{time.Now(), d})
+	flights := map[*flight]bool{}
 	for _, e := range c.entries {
 		e.fetched.wall, e.erred.wall = e.fetched.wall.Add(-d), e.erred.wall.Add(-d)
+		for _, f := range append(e.running, e.last, e.probe) {
+			flights[f] = true
+		}
+	}
+	delete(flights, nil)
+	for f := range flights {
+		f.began.wall = f.began.wall.Add(-d)
 	}
 }
 
-// publish is what the file and /env do.
+// takeSnapshot begins one, and restore ends it.
+func (h *history) takeSnapshot(c *Cache) *span {
+	s := &span{start: h.note("a snapshot begins")}
+	c.Snapshot()
+	s.taken = h.tick()
+	return s
+}
+
+func (h *history) restore(c *Cache, s *span) {
+	s.restoring = h.note("the snapshot is restored")
+	c.Restore()
+	s.end = h.tick()
+	h.load(c)
+	s.loaded = h.tick()
+	h.spans = append(h.spans, *s)
+}
+
+// load is what a start and a restore do.
+func (h *history) load(c *Cache) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	c.Load(ctx, append(h.named, "c"))
+	h.publish(c)
+}
+
+// publish is what the file and /env do: one at a time.
 func (h *history) publish(c *Cache) {
-	for _, id := range []string{"a", modelARN("b")} {
+	h.publishing.Lock()
+	defer h.publishing.Unlock()
+	for _, id := range h.named {
 		s, _ := c.Peek(id)
 		h.mu.Lock()
-		h.views[nameOf(id)] = append(h.views[nameOf(id)], s)
+		h.views[id] = append(h.views[id], s)
 		h.mu.Unlock()
 	}
 }
 
-func (h *history) tick() uint64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.order++
-	return h.order
+// step is one call of a random kind.
+func (h *history) step(c *Cache, own *rand.Rand) {
+	o := op{kind: opGet, name: h.names[own.IntN(len(h.names))]}
+	if !h.readers {
+		o.kind = kinds[own.IntN(len(kinds))]
+	}
+	h.do(c, own, o)
 }
 
-// step is one call of a random kind under a random id.
-func (h *history) step(c *Cache, own *rand.Rand) {
-	o := op{kind: "get", name: h.names[own.IntN(len(h.names))]}
-	id := []string{o.name, arnPrefix + o.name, modelARN(o.name)}[own.IntN(3)]
-	if h.readers { // what an ARN is told does not count for a name, so that one may be asked for again
-		id = []string{o.name, arnPrefix + o.name}[own.IntN(2)]
-	} else {
-		o.kind = []string{"get", "get", "get", "now", "refresh", "rotate", "ahead", "previous"}[own.IntN(8)]
+// do makes a call under one of the secret's ids.
+func (h *history) do(c *Cache, own *rand.Rand, o op) {
+	// What an ARN is told does not count for a name, so that one may be asked for again.
+	ids := []string{o.name, arnPrefix + o.name, h.arnOf(o.name), modelARN(o.name, 0)}
+	if h.readers {
+		ids = ids[:2]
 	}
+	o.id = ids[own.IntN(len(ids))]
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(1+own.IntN(8))*time.Second)
 	defer cancel()
-	if o.kind == "rotate" {
+	if o.kind == opRotate {
 		o.want = h.put(o.name)
 	}
+	if own.IntN(2) == 0 {
+		o.ifVersion = h.seen(o.name)
+	}
 	o.began, o.start = time.Now(), h.tick()
+	h.call(ctx, c, &o)
+	o.end, o.finished = h.tick(), time.Now()
+	h.enter(o)
+}
+
+// call fills in what o is answered.
+func (h *history) call(ctx context.Context, c *Cache, o *op) {
+	q := Query{ID: o.id}
 	switch o.kind {
-	case "get":
-		o.answer, o.err = c.Get(ctx, Query{ID: id})
-	case "previous":
-		_, o.err = c.Get(ctx, Query{ID: id, Stage: "AWSPREVIOUS"})
-	case "now":
-		o.answer, o.err = c.GetNow(ctx, Query{ID: id})
-	case "refresh":
-		o.answer, _, o.err = c.Refresh(ctx, id, "")
-	case "ahead":
+	case opGet:
+		o.answer, o.err = c.Get(ctx, q)
+	case opPrevious:
+		q.Stage = "AWSPREVIOUS"
+		o.answer, o.err = c.Get(ctx, q)
+	case opNow:
+		o.answer, o.err = c.GetNow(ctx, q)
+	case opHit:
+		o.answer, _ = c.Hit(q)
+	case opHeld:
+		if s, ok := c.Held(q); ok {
+			o.answer = Answer{Secret: s, Mark: Hit}
+		}
+	case opRefresh:
+		o.answer, _, o.err = c.Refresh(ctx, o.id, o.ifVersion)
+	case opAhead:
 		c.RefreshAhead(ctx)
-	case "rotate":
+	case opRotate:
 		var r Rotated
-		r, o.err = c.Rotate(ctx, Change{ID: id, VersionID: versionID(o.want), Time: time.Now()})
+		r, o.err = c.Rotate(ctx, Change{ID: o.id, VersionID: versionID(o.want), Time: time.Now()})
 		if o.err == nil && r.Held && r.VersionID < versionID(o.want) {
-			h.problem("a rotation to %s ended well with %s", versionID(o.want), r.VersionID)
+			h.problem(*o, "a rotation to %s ended well with %s", versionID(o.want), r.VersionID)
 		}
 		if o.err != nil || !r.Held {
 			o.want = 0
 		}
-	}
-	o.end, o.finished = h.tick(), time.Now()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if views := h.views[o.name]; o.name != "c" {
-		o.named = true
-		if len(views) > 0 {
-			o.published = views[len(views)-1]
-		}
-	}
-	h.ops = append(h.ops, o)
-}
-
-func (h *history) problem(format string, args ...any) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.problems) < 5 {
-		h.problems = append(h.problems, fmt.Errorf(format, args...))
-	}
-}
-
-func (o op) String() string {
-	return fmt.Sprintf("%s of %s (%d to %d, %s)", o.kind, o.name, o.start, o.end, o.answer.Mark)
-}
-
-// check holds the history to the rules. That a fetch is older than another means
-// that it began at an earlier time: what Secrets Manager answers may itself go back
-// for a moment, and the cache must go by the later question, not by the version.
-func (h *history) check() {
-	slices.SortFunc(h.ops, func(a, b op) int { return int(a.start) - int(b.start) })
-	most := 2 // one that was asked for beside an older one
-	if h.readers {
-		most = 1
-	}
-	if h.most > most && h.seed%5 != 1 { // an entry that was evicted is not known by all its ids
-		h.problem("%d fetches of one entry at a time, want %d at most", h.most, most)
-	}
-	for i, o := range h.ops {
-		if o.answer.Secret == nil {
-			continue
-		}
-		f := h.fetch[o.answer.Secret]
-		if f == nil || f.name != o.name {
-			h.problem("%v was answered with a secret that nobody fetched for it", o)
-			continue
-		}
-		h.checkAnswer(o, f)
-		h.checkOrder(o, f, h.ops[:i])
-	}
-	h.checkViews()
-	if h.readers {
-		h.checkCalls()
-	}
-}
-
-// checkAnswer is about one answer: whether its mark is right, and how old it is.
-func (h *history) checkAnswer(o op, f *fetched) {
-	least := o.finished.Sub(f.began) // the cache looked at it earlier, at its beginning at the earliest
-	if o.answer.Mark != Miss && o.answer.Mark != Refreshed {
-		least = o.began.Sub(f.began)
-	}
-	switch o.answer.Mark {
-	case Hit:
-		if least >= modelTTL {
-			h.problem("%v: a hit that is %s old", o, least)
-		}
-	case Stale:
-		if least > modelTTL+modelStale {
-			h.problem("%v: stale for %s", o, least)
-		}
-		if !slices.ContainsFunc(h.log, func(g *fetched) bool {
-			return g.name == o.name && g.current && g.err != nil && !g.end.Before(f.began) && !g.end.After(o.finished)
-		}) {
-			h.problem("%v: stale, and no fetch has failed", o)
-		}
-	case Refreshed:
-		if o.kind == "now" && f.began.Before(o.began) {
-			h.problem("%v joined a fetch that began %s before", o, o.began.Sub(f.began))
-		}
-		if o.kind == "refresh" && o.began.Sub(f.began) >= refreshEvery {
-			h.problem("%v was answered by a fetch that began %s before", o, o.began.Sub(f.began))
-		}
-	}
-	if p := o.published; o.named && (p == nil || p.VersionID != o.answer.Secret.VersionID && h.fetch[p].began.Before(f.began)) {
-		h.problem("%v was answered with %s before that was published", o, o.answer.Secret.VersionID)
-	}
-}
-
-// checkOrder wants no answer from an older fetch than one that had been given to
-// anybody before o began.
-func (h *history) checkOrder(o op, f *fetched, before []op) {
-	for _, p := range before {
-		if p.end > o.start || p.name != o.name {
-			continue
-		}
-		if p.want > f.version && h.lag == 0 { // without lag, Secrets Manager never goes back
-			h.problem("%v was answered with version %d after %v to %d", o, f.version, p, p.want)
-		}
-		if p.answer.Secret == nil {
-			continue
-		}
-		if g := h.fetch[p.answer.Secret]; g != nil && f.began.Before(g.began) {
-			h.problem("%v was answered by a fetch that began %s before that of %v", o, g.began.Sub(f.began), p)
-		}
-	}
-}
-
-// checkViews wants what is published never to go back.
-func (h *history) checkViews() {
-	for name, views := range h.views {
-		var last *fetched
-		for _, s := range views {
-			f := h.fetch[s]
-			if f != nil && last != nil && f.began.Before(last.began) {
-				h.problem("of %s, what a fetch brought that began %s earlier was published later", name, last.began.Sub(f.began))
-			}
-			if f != nil {
-				last = f
-			}
-		}
-	}
-}
-
-// checkCalls wants no call before the TTL of a value is over, less its jitter, and
-// none in the back-off after a failure.
-func (h *history) checkCalls() {
-	last := map[string]*fetched{}
-	for _, f := range h.log {
-		switch p := last[f.name]; {
-		case p == nil:
-		case p.err == nil && f.began.Sub(p.began) < modelTTL*9/10:
-			h.problem("%s was asked for again after %s", f.name, f.began.Sub(p.began))
-		case p.err != nil && f.began.Sub(p.end) < firstBackoff*8/10:
-			h.problem("%s was asked for again %s after %v", f.name, f.began.Sub(p.end), p.err)
-		}
-		last[f.name] = f
 	}
 }

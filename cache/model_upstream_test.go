@@ -14,6 +14,7 @@ import (
 type source struct {
 	seed   uint64
 	mu     sync.Mutex
+	order  uint64 // of all that happens
 	random *rand.Rand
 	calls  map[string]uint64 // of each secret: they draw what their number says
 	lag    time.Duration     // for which an answer may still be of the version before
@@ -21,8 +22,6 @@ type source struct {
 	stored map[string]*stored
 	fetch  map[*Secret]*fetched
 	log    []*fetched
-	flying map[Query]int
-	most   int // fetches of one current version at once
 }
 
 type mishap int
@@ -41,23 +40,46 @@ const (
 type stored struct {
 	version int
 	created map[int]time.Time
+	remade  []int // versions that were the first of a secret made anew
+}
+
+// first returns the oldest version of the secret that has the name now.
+func (s *stored) first() int {
+	if len(s.remade) == 0 {
+		return 1
+	}
+	return s.remade[len(s.remade)-1]
 }
 
 // fetched is one call and what came of it.
 type fetched struct {
-	name       string
-	current    bool // it asked for the current version
-	began, end time.Time
-	version    int
-	err        error
+	query        Query
+	name         string
+	current      bool // it asked for the current version
+	start, end   uint64
+	began, ended time.Time
+	arn          string
+	version      int
+	err          error
 }
 
 func newSource(seed uint64, names []string) *source {
-	s := &source{seed: seed, random: rand.New(rand.NewPCG(seed, 2000)), calls: map[string]uint64{}, stored: map[string]*stored{}, fetch: map[*Secret]*fetched{}, flying: map[Query]int{}}
+	s := &source{seed: seed, random: rand.New(rand.NewPCG(seed, 2000)), calls: map[string]uint64{}, stored: map[string]*stored{}, fetch: map[*Secret]*fetched{}}
 	for _, name := range names {
-		s.stored[name] = &stored{1, map[int]time.Time{1: time.Now()}}
+		s.stored[name] = &stored{version: 1, created: map[int]time.Time{1: time.Now()}}
 	}
 	return s
+}
+
+func (s *source) tick() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ticked()
+}
+
+func (s *source) ticked() uint64 {
+	s.order++
+	return s.order
 }
 
 // jitter draws in the order of calls, which two runs of a seed may differ in.
@@ -77,6 +99,20 @@ func (s *source) put(name string) (version int) {
 	return v.version
 }
 
+// remake deletes a secret and makes one of the same name.
+func (s *source) remake(name string) {
+	version := s.put(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stored[name].remade = append(s.stored[name].remade, version)
+}
+
+func (s *source) arnOf(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return modelARN(name, len(s.stored[name].remade))
+}
+
 func (s *source) become(m mishap) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,42 +121,20 @@ func (s *source) become(m mishap) {
 
 func versionID(n int) string { return fmt.Sprintf("v%06d", n) }
 
-func modelARN(name string) string { return arnPrefix + name + "-AbCdEf" }
+// modelARN is the ARN of a secret after it was made anew so often.
+func modelARN(name string, remade int) string {
+	return fmt.Sprintf("%s%s-AbCd%02d", arnPrefix, name, remade)
+}
 
 // nameOf returns the name that an id is of.
 func nameOf(id string) string { return nameIn(withoutSuffix(id)) }
 
 func (s *source) Fetch(ctx context.Context, q Query) (*Secret, error) {
-	s.mu.Lock()
-	name := nameOf(q.ID)
-	v, f := s.stored[name], &fetched{name: name, current: q.VersionID == "" && q.Stage == "", began: time.Now()}
-	s.log = append(s.log, f)
-	s.calls[name]++
-	own := rand.New(rand.NewPCG(s.seed+uint64(name[0])<<32, s.calls[name]))
-	flying := Query{ID: name, VersionID: q.VersionID, Stage: q.Stage}
-	s.flying[flying]++
-	if f.current { // a rotation forgets the other versions, those on their way too
-		s.most = max(s.most, s.flying[flying])
-	}
-	f.version = v.version
-	if f.current && f.version > 1 && time.Since(v.created[v.version]) < s.lag && own.IntN(2) == 0 || q.Stage != "" {
-		f.version = max(1, f.version-1)
-	}
-	if q.VersionID != "" {
-		_, _ = fmt.Sscanf(q.VersionID, "v%d", &f.version)
-	}
-	secret := &Secret{ARN: modelARN(name), Name: name, VersionID: versionID(f.version), Created: v.created[f.version], Value: Text(versionID(f.version))}
-	if f.version == v.version {
-		secret.Stages = []string{Current}
-	}
-	plan, latency := s.plan, time.Duration(own.IntN(600))*time.Millisecond
-	s.mu.Unlock()
-
-	err := suffer(ctx, plan, q.ID, latency)
+	f, secret, latency, err := s.begin(q)
+	err = suffer(ctx, err, latency)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flying[flying]--
-	f.end, f.err = time.Now(), err
+	f.end, f.ended, f.err = s.ticked(), time.Now(), err
 	if err != nil {
 		return nil, err
 	}
@@ -128,16 +142,51 @@ func (s *source) Fetch(ctx context.Context, q Query) (*Secret, error) {
 	return secret, nil
 }
 
-// suffer waits as long as the answer takes, and returns its error.
-func suffer(ctx context.Context, m mishap, id string, latency time.Duration) error {
-	if m == hanging {
-		latency = time.Hour
+// begin decides what a call will bring, and when.
+func (s *source) begin(q Query) (f *fetched, secret *Secret, latency time.Duration, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := nameOf(q.ID)
+	v := s.stored[name]
+	f = &fetched{
+		query: q, name: name, current: q.VersionID == "" && q.Stage == "", arn: modelARN(name, len(v.remade)),
+		start: s.ticked(), began: time.Now(), version: v.version,
 	}
+	s.log = append(s.log, f)
+	s.calls[name]++
+	own := rand.New(rand.NewPCG(s.seed+uint64(name[0])<<32, s.calls[name]))
+	if f.current && f.version > v.first() && time.Since(v.created[v.version]) < s.lag && own.IntN(2) == 0 || q.Stage != "" {
+		f.version--
+	}
+	if q.VersionID != "" {
+		_, _ = fmt.Sscanf(q.VersionID, "v%d", &f.version)
+	}
+	secret = &Secret{ARN: f.arn, Name: name, VersionID: versionID(f.version), Created: v.created[f.version], Value: Text(versionID(f.version))}
+	if f.version == v.version {
+		secret.Stages = []string{Current}
+	}
+	latency, err = time.Duration(own.IntN(600))*time.Millisecond, s.plan.of(q.ID)
+	switch {
+	case s.plan == hanging:
+		latency = time.Hour
+	case isFull(q.ID) && q.ID != f.arn, f.version < v.first():
+		err = deleted.of(q.ID)
+	}
+	return f, secret, latency, err
+}
+
+// suffer waits as long as the answer takes.
+func suffer(ctx context.Context, err error, latency time.Duration) error {
 	select {
 	case <-time.After(latency):
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// of returns the error that a mishap answers with, nil if it is none.
+func (m mishap) of(id string) error {
 	e := &Error{ID: id, Status: http.StatusBadRequest}
 	switch m {
 	case throttling:

@@ -5,22 +5,29 @@ import "strings"
 // names knows which ids mean the same secret: every id that was asked for points
 // to the ARN that the answer had.
 type names struct {
-	arn     map[string]string
+	told    map[string]told
 	account string // the function's own account, "" while unknown
 }
 
-func newNames() names { return names{arn: map[string]string{}} }
+// told is what a fetch has told of an id.
+type told struct {
+	arn string
+	by  uint64 // number of the flight
+}
+
+func newNames() names { return names{told: map[string]told{}} }
 
 // canonical returns the ARN that id is known to mean, or id itself.
 func (n *names) canonical(id string) string {
-	if arn, ok := n.arn[id]; ok {
-		return arn
+	if t, ok := n.told[id]; ok {
+		return t.arn
 	}
 	return id
 }
 
-// learn notes that a fetch by id brought s.
-func (n *names) learn(id string, s *Secret) {
+// learn notes that a fetch by id, of that number, brought s.
+func (n *names) learn(id string, s *Secret, by uint64) {
+	t := told{s.ARN, by}
 	if !isARN(id) {
 		// Only a secret of the function's own account can be asked for by name.
 		n.account = account(s.ARN)
@@ -28,20 +35,27 @@ func (n *names) learn(id string, s *Secret) {
 	// A name may itself end like a suffix ("db-backup"): the partial ARN of such a
 	// secret can be the full ARN of another ("db"), and only Secrets Manager knows.
 	if p := withoutSuffix(s.ARN); withoutSuffix(p) == p {
-		n.arn[p] = s.ARN
+		n.told[p] = t
 	}
 	if s.Name != "" && n.account != "" && n.account == account(s.ARN) {
-		n.arn[s.Name] = s.ARN
+		n.told[s.Name] = t
 	}
-	n.arn[id] = s.ARN
-	n.arn[s.ARN] = s.ARN
+	n.told[id] = t
+	n.told[s.ARN] = t
+}
+
+// moved reports whether a flight that began after f has told that the id of f means
+// another secret than s: it was made anew in between.
+func (n *names) moved(f *flight, s *Secret) bool {
+	t, ok := n.told[f.query.ID]
+	return ok && t.by > f.number && t.arn != s.ARN
 }
 
 // forget removes every id that points to arn.
 func (n *names) forget(arn string) {
-	for id, to := range n.arn {
-		if to == arn {
-			delete(n.arn, id)
+	for id, t := range n.told {
+		if t.arn == arn {
+			delete(n.told, id)
 		}
 	}
 }
@@ -102,12 +116,12 @@ func alike(a, b string) bool {
 // one that was made under another id and turned out to be the same; and whether
 // a named secret thereby has a value that another id brought. c.mu is held.
 func (c *Cache) learn(e *entry, f *flight, s *Secret) (home *entry, changed bool) {
-	if s.ARN == "" || e.key.secret == s.ARN && c.names.arn[f.query.ID] == s.ARN {
+	if s.ARN == "" || e.key.secret == s.ARN && c.names.told[f.query.ID].arn == s.ARN {
 		return e, false
 	}
 	old := e.key.secret
-	c.names.learn(f.query.ID, s)
-	if old != s.ARN && isARN(old) && c.names.arn[old] == old {
+	c.names.learn(f.query.ID, s, f.number)
+	if old != s.ARN && isARN(old) && c.names.told[old].arn == old {
 		// The name means a secret that was made anew, with another suffix.
 		c.forgetSecret(old, e)
 	}
@@ -152,7 +166,7 @@ func (c *Cache) rekey(e *entry, arn string) (named bool) {
 	}
 	if next := e.next; next != nil {
 		e.next = nil
-		c.begin(into, next)
+		c.enqueue(into, next)
 	}
 	into.counts.add(e.counts)
 	return into.named
@@ -173,7 +187,7 @@ func strayed(id string, f *flight) bool {
 // under another id. Its answer will tell, so that two readers of a cold secret,
 // one by name and one by ARN, make one call. c.mu is held.
 func (c *Cache) twin(id string) *flight {
-	if _, known := c.names.arn[id]; known || c.snapshot || c.entries[key{secret: id}] != nil {
+	if _, known := c.names.told[id]; known || c.snapshot || c.entries[key{secret: id}] != nil {
 		return nil
 	}
 	for k, e := range c.entries {

@@ -209,6 +209,36 @@ func TestAnEarlierFetchOfTheOldSecretDoesNotBringItBack(t *testing.T) {
 	})
 }
 
+func TestALateAnswerOfTheOldSecretDoesNotMoveTheNameBack(t *testing.T) {
+	for _, read := range []bool{true, false} { // before, so that the stage has the ARN of the old secret
+		synctest.Test(t, func(t *testing.T) {
+			u := newUpstream()
+			u.put("db", "v1", "one")
+			c := New(u.fetch, options("db"))
+			if read {
+				get(t, c, "db", "one", Miss)
+			}
+			u.latency = time.Second
+			go func() { _, _ = c.Get(t.Context(), Query{ID: "db", Stage: "AWSPREVIOUS"}) }()
+			synctest.Wait()
+			u.latency = 0
+			u.remake("db", "ZyXwVu")
+			u.put("db", "v2", "two")
+			if _, err := c.GetNow(t.Context(), Query{ID: "db"}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Second) // the fetch that began first has ended last
+			get(t, c, "db", "two", Hit)
+			if s, err := c.Peek("db"); err != nil || s.VersionID != "v2" {
+				t.Errorf("Peek: %v, %v; want v2", s, err)
+			}
+			if a, err := c.Get(t.Context(), Query{ID: "db", Stage: "AWSPREVIOUS"}); err != nil || a.Mark != Miss {
+				t.Errorf("the stage is answered with %s, %v; want a fetch: what was held of it is of the old secret", a.Mark, err)
+			}
+		})
+	}
+}
+
 func TestAnEntryMergedIntoThatOfAnARNKeepsItsName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream()

@@ -62,6 +62,16 @@ func (c *Cache) entry(q Query) *entry {
 	return e
 }
 
+// alive follows e to the entry that others read in its place: the one that it has
+// become a part of or, where it was forgotten, as by a restore, the one that its id
+// finds now. c.mu is held.
+func (c *Cache) alive(e *entry) *entry {
+	if e = e.home(); c.entries[e.key] == e {
+		return e
+	}
+	return c.entry(Query{ID: e.askID, VersionID: e.key.version, Stage: e.key.stage})
+}
+
 // evict forgets the least recently used entries beyond the size. Those with a
 // fetch under way stay: another reader would start a second one. c.mu is held.
 func (c *Cache) evict() {

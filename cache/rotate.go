@@ -214,7 +214,7 @@ func (c *Cache) replaced(ctx context.Context, e *entry, versionID string) *Secre
 func (c *Cache) flightAfter(e *entry, f *flight) *flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e = e.home()
+	e = c.alive(e)
 	if last := e.last; last != nil && last.number > f.number && !c.overdue(last) {
 		return last
 	}
@@ -284,10 +284,11 @@ func (c *Cache) heldAs(ch Change) (string, bool) {
 }
 
 // forgetSecretButCurrent drops the entries of e's secret for other versions and
-// stages: labels have moved between them. c.mu is held.
+// stages: labels have moved between them. So it does with what may be its secret by
+// another id, where no fetch has told yet. c.mu is held.
 func (c *Cache) forgetSecretButCurrent(e *entry) {
 	for k, other := range c.entries {
-		if k.secret == e.key.secret && other != e {
+		if !k.isCurrent() && alike(k.secret, e.key.secret) {
 			delete(c.entries, k)
 			c.order.remove(other)
 		}
