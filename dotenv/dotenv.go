@@ -32,7 +32,7 @@ func Encode(vars map[string]string) ([]byte, Report) {
 	var r Report
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		value := vars[name]
-		if !isName(name) || strings.IndexByte(value, 0) >= 0 || !utf8.ValidString(value) {
+		if !IsName(name) || strings.IndexByte(value, 0) >= 0 || !utf8.ValidString(value) {
 			r.Refused = append(r.Refused, name)
 			continue
 		}
@@ -53,7 +53,7 @@ func Shell(vars map[string]string) ([]byte, Report) {
 	var r Report
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		value := vars[name]
-		if !isName(name) || strings.IndexByte(value, 0) >= 0 {
+		if !IsName(name) || strings.IndexByte(value, 0) >= 0 {
 			r.Refused = append(r.Refused, name)
 			continue
 		}
@@ -69,8 +69,8 @@ func writeLine(b *strings.Builder, name, value string) {
 	b.WriteByte('\n')
 }
 
-// isName reports whether s is a name that shells can assign to.
-func isName(s string) bool {
+// IsName reports whether s is the name of a variable: one that shells can assign to.
+func IsName(s string) bool {
 	for i, c := range []byte(s) {
 		if c != '_' && !isLetter(c) && (i == 0 || !isDigit(c)) {
 			return false

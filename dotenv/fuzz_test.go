@@ -36,7 +36,7 @@ func FuzzEncode(f *testing.F) {
 				if written && format == "dotenv" && !slices.Contains(r.NotPortable, name) && !standsAsItIs(string(data), name, want) {
 					t.Errorf("%q is said to be portable in %q", want, data)
 				}
-				bad := !isName(name) || strings.Contains(want, "\x00") || format == "dotenv" && !utf8.ValidString(want)
+				bad := !IsName(name) || strings.Contains(want, "\x00") || format == "dotenv" && !utf8.ValidString(want)
 				if refused != bad {
 					t.Errorf("%s: %q=%q is refused: %v, want %v", format, name, want, refused, bad)
 				}
@@ -66,7 +66,7 @@ func source(s string) (map[string]string, error) {
 	vars := map[string]string{}
 	for s != "" {
 		name, rest, ok := strings.Cut(s, "=")
-		if !ok || !isName(name) {
+		if !ok || !IsName(name) {
 			return nil, fmt.Errorf("no assignment: %q", s)
 		}
 		value, rest, err := word(rest)

@@ -38,6 +38,11 @@ func TestChecks(t *testing.T) {
 		{name: "host comes before token", target: ok, edit: []func(*http.Request){host("evil.example:2773"), without("X-Aws-Parameters-Secrets-Token")}, status: 403, body: "Forbidden host"},
 		{name: "no token", target: ok, edit: []func(*http.Request){without("X-Aws-Parameters-Secrets-Token")}, status: 403, body: "Bad Token"},
 		{name: "wrong token", target: ok, edit: []func(*http.Request){with("X-Aws-Parameters-Secrets-Token", token+"x")}, status: 403, body: "Bad Token"},
+		{name: "another scheme of token", target: ok, edit: []func(*http.Request){without("X-Aws-Parameters-Secrets-Token"), with("Authorization", "Bearer "+token)}, status: 403, body: "Bad Token"},
+		{name: "token in the query", target: ok + "&X-Aws-Parameters-Secrets-Token=" + token, edit: []func(*http.Request){without("X-Aws-Parameters-Secrets-Token")}, status: 403, body: "Bad Token"},
+		{name: "a browser asks whether a page may send the token", method: "OPTIONS", target: ok, edit: []func(*http.Request){
+			without("X-Aws-Parameters-Secrets-Token"), with("Origin", "http://localhost"), with("Access-Control-Request-Headers", "x-vault-token"),
+		}, status: 403, body: "Bad Token"},
 		{name: "token comes before method", method: "DELETE", target: ok, edit: []func(*http.Request){without("X-Aws-Parameters-Secrets-Token")}, status: 403, body: "Bad Token"},
 		{name: "token comes before route", target: "/nothing", edit: []func(*http.Request){without("X-Aws-Parameters-Secrets-Token")}, status: 403, body: "Bad Token"},
 		{name: "method", method: "POST", target: ok, status: 405, body: "Not allowed", allow: "GET"},
@@ -86,6 +91,9 @@ func TestChecks(t *testing.T) {
 			want(t, w, tt.status, tt.body)
 			wantHeader(t, w, "Allow", tt.allow)
 			wantHeader(t, w, "Content-Type", "text/plain; charset=utf-8")
+			wantHeader(t, w, "Location", "")
+			wantHeader(t, w, "Access-Control-Allow-Origin", "")
+			wantHeader(t, w, "Access-Control-Allow-Headers", "")
 		})
 	}
 	if got := u.count(); got != 0 {
@@ -149,6 +157,10 @@ func TestHost(t *testing.T) {
 		"": false, ":2773": false, "::1": false, "127.0.0.2": false, "localhost.": false, "localhost.evil.example": false,
 		"evil.example": false, "localhost@evil.example": false, "localhost:80@evil.example": false, "localhost:evil": false,
 		"[::1]evil": false, "[::1]:80:80": false, "0x7f.1": false, "2130706433": false, "[::ffff:127.0.0.1]": false,
+		"localho\u017ft": false, "127.1": false, "127.0.0.1.": false, "127.0.0.01": false, "0177.0.0.1": false, "0.0.0.0": false, "0": false, "[::]": false,
+		"[0:0:0:0:0:0:0:1]": false, "[::1%25lo]": false, "[127.0.0.1]": false, "[localhost]": false, "ip6-localhost": false,
+		"localhost.:2773": false, "localhost,evil.example": false, " localhost": false, "http://localhost": false, "localhost/": false,
+		"127.0.0.1.evil.example": false, "sub.localhost": false, "localhost:2773:80": false, "localhost:-1": false,
 	} {
 		if got := isLocal(host); got != want {
 			t.Errorf("isLocal(%q) = %t, want %t", host, got, want)

@@ -1,6 +1,7 @@
 package localhttp
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,11 @@ type Options struct {
 	// Deadline is when the invocation under way ends. It bounds how long a
 	// rotation may take; nil, or a zero or past time, means that none is under way.
 	Deadline func() time.Time
+
+	// Invoked is called before a rotation, and waited for: its event comes with an
+	// invocation, and may be here before anything else that tells of that. nil is
+	// nothing.
+	Invoked func(ctx context.Context)
 }
 
 type handler struct {
@@ -34,6 +40,7 @@ type handler struct {
 	matcher   event.Matcher
 	token     []byte
 	deadline  func() time.Time
+	invoked   func(context.Context)
 	log       *slog.Logger
 }
 
@@ -48,10 +55,14 @@ func newHandler(o Options) *handler {
 		matcher:   o.Matcher,
 		token:     []byte(o.Token),
 		deadline:  o.Deadline,
+		invoked:   o.Invoked,
 		log:       o.Log,
 	}
 	if h.deadline == nil {
 		h.deadline = func() time.Time { return time.Time{} }
+	}
+	if h.invoked == nil {
+		h.invoked = func(context.Context) {}
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -223,7 +234,8 @@ func isLocal(host string) bool {
 			return false
 		}
 	}
-	return name == "127.0.0.1" || name == "[::1]" || strings.EqualFold(name, "localhost")
+	// Folding takes letters beyond ASCII for some within it, such as the long s: the length tells them.
+	return name == "127.0.0.1" || name == "[::1]" || len(name) == len("localhost") && strings.EqualFold(name, "localhost")
 }
 
 // recover keeps what a panic says, which may be a value, out of the log: of the

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,9 @@ func FuzzLane(f *testing.F) {
 		}
 		if bytes.Contains(bytes.ToLower(sent), []byte("/stats")) {
 			return // tells the time
+		}
+		if slices.ContainsFunc(bytes.Split(sent, []byte("\n")), func(line []byte) bool { return len(line) >= 4095 }) {
+			return // net/http has room for one byte then, and asks for that: see script
 		}
 		with, without := exchange(t, sent, cut, true), exchange(t, sent, cut, false)
 		got, want := spell(t, with), spell(t, without)

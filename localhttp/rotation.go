@@ -137,6 +137,7 @@ type outcome struct {
 func (h *handler) rotateAll(ctx context.Context, changes []cache.Change, deadline time.Time) []outcome {
 	ctx, cancel := context.WithTimeout(ctx, left(deadline))
 	defer cancel()
+	h.invoked(ctx)
 	outcomes := make([]outcome, len(changes))
 	var wg sync.WaitGroup
 	for i, ch := range changes {

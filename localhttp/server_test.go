@@ -224,6 +224,7 @@ func TestServeOnlyOnLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer time.AfterFunc(10*time.Second, func() { _ = l.Close() }).Stop() // ends a server that does serve
 	err = NewServer(Options{}).Serve(l)
 	if err == nil || !strings.Contains(err.Error(), "not a loopback address") {
 		t.Errorf("Serve = %v, want an error", err)
@@ -396,6 +397,18 @@ func TestOnTheWire(t *testing.T) {
 		{"dots", request("GET /x/../ping"), 404, "Not found"},
 		{"a whole URL", request("GET http://127.0.0.1:1/ping"), 200, "healthy"},
 		{"a whole URL of elsewhere", request("GET http://evil.example/v1/db"), 403, "Forbidden host"},
+		{"a whole URL whose name is longer", request("GET http://localhost.evil.example/v1/db"), 403, "Forbidden host"},
+		{"two hosts", request("GET /v1/db", "Host: localhost"), 400, "400 Bad Request"},
+		{"an empty host", "GET /v1/db HTTP/1.1\r\nHost:\r\nX-Vault-Token: " + token + "\r\n\r\n", 403, "Forbidden host"},
+		{"no host", "GET /v1/db HTTP/1.1\r\nX-Vault-Token: " + token + "\r\n\r\n", 400, "400 Bad Request: missing required Host header"},
+		{"forwarded, in small letters", request("GET /v1/db", "x-forwarded-for: 10.0.0.1"), 400, "Forwarded"},
+		{"forwarded, before a space", request("GET /v1/db", "X-Forwarded-For : 10.0.0.1"), 400, "400 Bad Request: invalid header name"},
+		{"forwarded, and the token twice", request("GET /v1/db", "X-Vault-Token: "+token, "X-FORWARDED-FOR: "), 400, "Forwarded"},
+		{"a token with an underscore", "GET /v1/db HTTP/1.1\r\nHost: localhost\r\nX_Vault_Token: " + token + "\r\n\r\n", 403, "Bad Token"},
+		{"a token over two lines", "GET /v1/db HTTP/1.1\r\nHost: localhost\r\nX-Vault-Token:\r\n x\r\n\r\n", 403, "Bad Token"},
+		{"two wrong tokens", "GET /v1/db HTTP/1.1\r\nHost: localhost\r\nX-Vault-Token: the-\r\nX-Vault-Token: token\r\n\r\n", 403, "Bad Token"},
+		{"a list with the token", "GET /v1/db HTTP/1.1\r\nHost: localhost\r\nX-Vault-Token: x, " + token + "\r\n\r\n", 403, "Bad Token"},
+		{"a user in the URL", request("GET http://localhost@evil.example/v1/db"), 403, "Forbidden host"},
 		{"HTTP/1.0 without a host", "GET /v1/db HTTP/1.0\r\nX-Vault-Token: " + token + "\r\n\r\n", 403, "Forbidden host"},
 		{"id of 10 kB", request("GET /v1/" + strings.Repeat("a", 10_000)), 400, `{"__type":"InvalidParameterException","message":"secretId: got 10000 characters, want at most 2048"}`},
 		{"a fragment is a part of nothing", request("GET /v1/#db"), 400, `{"__type":"ResourceNotFoundException","message":"Secrets Manager can't find the specified secret."}`},
@@ -507,14 +520,16 @@ func (l late) Read(p []byte) (int, error) {
 }
 
 func TestConnectionThatComesDuringShutdown(t *testing.T) {
-	var c conns
-	c.shutdown()
-	ours, theirs := net.Pipe()
-	c.observe(theirs, http.StateNew)
-	wantClosed(t, ours)
-	ours, theirs = net.Pipe()
-	c.refuse(theirs)
-	wantClosed(t, ours)
+	synctest.Test(t, func(t *testing.T) { // a read that nothing ends fails at once
+		var c conns
+		c.shutdown()
+		ours, theirs := net.Pipe()
+		c.observe(theirs, http.StateNew)
+		wantClosed(t, ours)
+		ours, theirs = net.Pipe()
+		c.refuse(theirs)
+		wantClosed(t, ours)
+	})
 }
 
 func TestShutdownCutsOffWhatLastsTooLong(t *testing.T) {

@@ -152,6 +152,9 @@ func readAnswer(method string, raw []byte) reading {
 		if err != nil {
 			return reading{}
 		}
+		if res.StatusCode < 100 {
+			return reading{} // no status that anybody can hand on
+		}
 		if res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols {
 			continue // the answer itself follows
 		}

@@ -44,7 +44,7 @@ type restarts struct {
 
 	mu      sync.Mutex
 	known   bool      // somebody started the runtime with our variables
-	running Variables // which it was started with
+	running Variables // which it was started with, or is being started with
 	ordered bool      // the runtime is being replaced: the new one has not asked for an event yet
 }
 
@@ -91,18 +91,17 @@ func (s *restarts) begin(ctx context.Context, log *slog.Logger) bool {
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	s.mu.Lock()
-	s.running, s.ordered = v, true
-	s.mu.Unlock()
 	select {
 	case s.orders <- v:
 		log.Info("variables have changed: the runtime is started anew before its next event")
 		return true
 	case <-timer.C:
 		log.Warn("variables have changed, and nobody is there to start the runtime anew: it keeps the old ones")
-	case <-ctx.Done():
+		s.mu.Lock()
+		s.running = v // else each call for an event would wait
+		s.mu.Unlock()
+	case <-ctx.Done(): // it is due for the next call, too
 	}
-	s.asked()
 	return false
 }
 
@@ -117,6 +116,10 @@ func (s *restarts) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("changed") {
 		select {
 		case v = <-s.orders:
+			// Before the answer, after which the new runtime may call at any time.
+			s.mu.Lock()
+			s.running, s.ordered = v, true
+			s.mu.Unlock()
 		case <-r.Context().Done():
 			return
 		}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/process"
@@ -143,8 +145,11 @@ func TestOneReplacementForEachChange(t *testing.T) {
 			t.Errorf("turn %d: replaced: %v, event %q", i, replaced, id)
 		}
 		if id == "" {
-			if _, _, err := next(t.Context(), c.Addr); err != nil {
-				t.Fatal(err)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			_, _, err := next(ctx, c.Addr)
+			cancel()
+			if err != nil {
+				t.Fatalf("turn %d: the new runtime: %v", i, err)
 			}
 		}
 	}
@@ -165,6 +170,34 @@ func TestNobodyToReplaceTheRuntime(t *testing.T) {
 	if id, _, err := next(ctx, addr); id != "e1" || err != nil {
 		t.Errorf("got %q, %v; want no wait for somebody who never was there", id, err)
 	}
+}
+
+func TestOrderThatNobodyTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vars{}
+		v.set(1, "one")
+		s := newRestarts(*v.restart())
+		s.known, s.running = true, *v.current.Load()
+		v.set(2, "two")
+		call := func(ctx context.Context) (took time.Duration, due bool) {
+			began := time.Now()
+			if s.begin(ctx, slog.New(slog.DiscardHandler)) {
+				t.Error("the runtime is replaced, by nobody")
+			}
+			took = time.Since(began)
+			_, due = s.due()
+			return took, due
+		}
+
+		gone, cancel := context.WithTimeout(t.Context(), patience/2)
+		defer cancel()
+		if took, due := call(gone); took != patience/2 || !due {
+			t.Errorf("a call for an event that ends: after %v, replacement due: %v; want it due for the next call", took, due)
+		}
+		if took, due := call(t.Context()); took != patience || due {
+			t.Errorf("a call for an event that waits: after %v, replacement due: %v; want %v and no wait for the next call", took, due, patience)
+		}
+	})
 }
 
 func TestInitErrorOfANewRuntimeIsOurs(t *testing.T) {
@@ -207,15 +240,17 @@ func TestInitErrorOfANewRuntimeIsOurs(t *testing.T) {
 }
 
 func TestWrongToken(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // for an answer that does not come
+	defer cancel()
 	a := newAPI(t)
 	_, c, _ := supervised(t, a)
 	for _, token := range []string{"", "t0ke", "t0kenn"} {
 		c.Token = token
-		_, err := c.Variables(t.Context())
+		_, err := c.Variables(ctx)
 		if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Reason != "Bad Token" {
 			t.Errorf("token %q: %v", token, err)
 		}
-		if _, err := c.Changed(t.Context()); err == nil {
+		if _, err := c.Changed(ctx); err == nil || ctx.Err() != nil {
 			t.Errorf("token %q: got a change", token)
 		}
 	}

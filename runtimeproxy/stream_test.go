@@ -177,6 +177,7 @@ func TestOnlyLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer time.AfterFunc(10*time.Second, func() { _ = l.Close() }).Stop() // ends a proxy that does serve
 	if err := New(Options{}).Serve(l); err == nil || !strings.Contains(err.Error(), "not a loopback address") {
 		t.Errorf("error %v", err)
 	}

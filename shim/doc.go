@@ -25,8 +25,9 @@
 // One event invokes one execution environment only. The others learn of it when
 // the extension's copy reaches the end of its TTL, so before an invocation the
 // shim asks the extension for the variables once more, at most once a second and
-// within half a second; see [RenewEvery]. When that fails, the values stay as
-// they are and one log line says so.
+// within half a second; see [RenewEvery]. With SECRETS_RUNTIME_PROXY=on, where no
+// rotation event comes to the shim, it asks before every invocation. When that
+// fails, the values stay as they are and one log line says so.
 //
 // # The process environment
 //

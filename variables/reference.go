@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/aws-secretsmanager/lambda-extension/dotenv"
 )
 
 // Reference names a secret and the variables it becomes: [NAME=]id[#key].
@@ -89,7 +91,7 @@ func split(word string) Reference {
 	var r Reference
 	if before, after, ok := strings.Cut(word, "="); ok {
 		name, prefix := strings.CutSuffix(before, "*")
-		if isVariableName(name) {
+		if dotenv.IsName(name) {
 			r.Name, r.Prefix, word = name, prefix, after
 		}
 	}
@@ -119,7 +121,7 @@ func (r Reference) check() error {
 		return fmt.Errorf("variables %s… are reserved; want another prefix", r.Name)
 	}
 	if name := r.variable(); name != "" {
-		if !isVariableName(name) {
+		if !dotenv.IsName(name) {
 			return fmt.Errorf("the key %q is no variable name; want a NAME for it", shorten(name))
 		}
 		if reserved(name) {
@@ -151,18 +153,6 @@ func notInID(c rune) bool {
 		return false
 	}
 	return !strings.ContainsRune("/_+=.@-!:", c)
-}
-
-func isVariableName(s string) bool {
-	for i, c := range []byte(s) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_':
-		case '0' <= c && c <= '9' && i > 0:
-		default:
-			return false
-		}
-	}
-	return s != ""
 }
 
 // shorten keeps a message readable, and a hostile key out of the log.

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws-secretsmanager/lambda-extension/cache"
+	"github.com/aws-secretsmanager/lambda-extension/dotenv"
 )
 
 // resolved is what references stand for at one moment.
@@ -67,7 +68,7 @@ func (r *resolved) addAll(ref Reference, vars map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		value := vars[name]
 		switch {
-		case !isVariableName(name):
+		case !dotenv.IsName(name):
 			noNames = append(noNames, name)
 		case reserved(name):
 			reservedOnes = append(reservedOnes, name)

@@ -141,8 +141,8 @@ func (c *Client) Fetch(ctx context.Context, q cache.Query) (*cache.Secret, error
 	for retries := 0; ; {
 		out, err := c.ask(ctx, in)
 		switch {
-		case err == errPanic:
-			return nil, noAnswer(q.ID, notAnAnswer)
+		case errors.Is(err, errPanic):
+			return nil, noAnswer(q.ID, notAnAnswer+": "+err.Error())
 		case err == nil:
 			return secretOf(q, out)
 		}
@@ -171,8 +171,8 @@ var errPanic = errors.New("the SDK panicked")
 // NaN, in a goroutine where that ends the process.
 func (c *Client) ask(ctx context.Context, in *secretsmanager.GetSecretValueInput) (out *secretsmanager.GetSecretValueOutput, err error) {
 	defer func() {
-		if recover() != nil {
-			out, err = nil, errPanic
+		if v := recover(); v != nil {
+			out, err = nil, fmt.Errorf("%w with a %T", errPanic, v) // without v, which may quote
 		}
 	}()
 	return c.sdk.GetSecretValue(ctx, in)

@@ -262,3 +262,23 @@ type timeout struct{}
 func (timeout) Error() string   { return "i/o timeout" }
 func (timeout) Timeout() bool   { return true }
 func (timeout) Temporary() bool { return true }
+
+func TestPanicOfTheSDKTellsItsType(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `{"Name":"db","VersionId":"v","SecretString":"`+canary+`","CreatedDate":"NaN"}`)
+	}))
+	defer server.Close()
+	keys, err := Credentials(CredentialOptions{AccessKeyID: "a", SecretAccessKey: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(Options{Region: "us-east-1", Endpoint: server.URL, Credentials: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Fetch(t.Context(), cache.Query{ID: "db"})
+	leaks(t, err)
+	if err == nil || !strings.Contains(err.Error(), notAnAnswer+": the SDK panicked with a ") {
+		t.Errorf("error %v, want the type of what it panicked with", err)
+	}
+}

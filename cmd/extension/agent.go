@@ -9,8 +9,8 @@ import (
 	"maps"
 	"net"
 	"strconv"
+	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/cache"
@@ -31,6 +31,9 @@ type agent struct {
 	proxy     *runtimeproxy.Proxy // nil: there is none
 	tokenMade bool                // nobody gave a token, as only outside Lambda
 	deadline  atomic.Int64        // of the invocation under way, in Unix ms; 0 for none
+
+	restoring sync.Once // the first invocation after a SnapStart snapshot
+	restored  error     // why it found no secrets
 }
 
 func newAgent(cfg config, log *slog.Logger) (*agent, error) {
@@ -59,7 +62,7 @@ func newAgent(cfg config, log *slog.Logger) (*agent, error) {
 	})
 	a.server = localhttp.NewServer(localhttp.Options{
 		Cache: a.cache, Variables: a.variables, Matcher: cfg.Matcher, Token: a.cfg.Token,
-		Deadline: a.invocationEnds, Log: log,
+		Deadline: a.invocationEnds, Invoked: func(ctx context.Context) { _ = a.restore(ctx) }, Log: log,
 	})
 	if cfg.inLambda() && cfg.ProxyPort != 0 {
 		a.proxy = a.newProxy()
@@ -105,29 +108,39 @@ func (a *agent) invocationEnds() time.Time {
 }
 
 // listen opens the endpoint on 127.0.0.1 and, where there is one, on [::1]: what
-// "localhost" means depends on the runtime's resolver.
+// "localhost" means depends on the runtime's resolver. On a port that another
+// process has on one of them, that would get requests with our token.
 func (a *agent) listen() ([]net.Listener, error) {
-	v4, err := listenOn(a.cfg.Port, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT")
+	const variable = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"
+	v4, err := listenOn(a.cfg.Port, variable)
 	if err != nil {
 		return nil, err
 	}
-	listeners := []net.Listener{v4}
-	if v6, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(a.cfg.Port))); err == nil {
-		listeners = append(listeners, v6)
+	v6, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(a.cfg.Port)))
+	switch {
+	case errors.Is(err, errNoAddress), errors.Is(err, errNoFamily):
+		return []net.Listener{v4}, nil
+	case err != nil:
+		_ = v4.Close()
+		return nil, notListening(err, a.cfg.Port, variable)
 	}
-	return listeners, nil
+	return []net.Listener{v4, v6}, nil
 }
 
 // listenOn listens on 127.0.0.1. The variable is the one that sets the port.
 func listenOn(port int, variable string) (net.Listener, error) {
 	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("port %d of localhost is taken by another process: set %s to a free one", port, variable)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on port %d of localhost (%s): %w", port, variable, err)
+		return nil, notListening(err, port, variable)
 	}
 	return l, nil
+}
+
+func notListening(err error, port int, variable string) error {
+	if errors.Is(err, errTaken) {
+		return fmt.Errorf("port %d of localhost is taken by another process: set %s to a free one", port, variable)
+	}
+	return fmt.Errorf("listen on port %d of localhost (%s): %w", port, variable, err)
 }
 
 // load fetches what SECRET names, within the time box of the start.
@@ -135,6 +148,20 @@ func (a *agent) load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.InitTimeout)
 	defer cancel()
 	return a.variables.Load(ctx)
+}
+
+// restore ends the time of a SnapStart snapshot and loads what that must not hold.
+// Nothing tells an extension of the restore itself: the first sign of an invocation
+// does.
+func (a *agent) restore(ctx context.Context) error {
+	if a.cfg.Initialization != snapStart {
+		return nil
+	}
+	a.restoring.Do(func() {
+		a.cache.Restore()
+		a.restored = a.load(ctx)
+	})
+	return a.restored
 }
 
 // close stops the endpoint, lets the requests under way end while ctx lasts, and

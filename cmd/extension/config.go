@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/cache/awssm"
+	"github.com/aws-secretsmanager/lambda-extension/dotenv"
 	"github.com/aws-secretsmanager/lambda-extension/event"
 	"github.com/aws-secretsmanager/lambda-extension/localhttp/client"
 	"github.com/aws-secretsmanager/lambda-extension/variables"
@@ -128,7 +129,7 @@ func (e *environment) references(c *config) {
 	if other := e.getenv("SECRETS_KEY"); other != "" {
 		// What references a variable holds is printed when they are wrong, so the
 		// platform's own variables, credentials among them, are none to read.
-		if !isVariableName(other) || strings.HasPrefix(other, "AWS_") {
+		if !dotenv.IsName(other) || strings.HasPrefix(other, "AWS_") {
 			e.bad("SECRETS_KEY", "the name of the variable that holds the references")
 			return
 		}
@@ -142,6 +143,8 @@ func (e *environment) references(c *config) {
 		for _, err := range joined.Unwrap() {
 			e.problem("%s: %w", name, err)
 		}
+	} else if err != nil {
+		e.problem("%s: %w", name, err)
 	}
 	c.References = refs
 }

@@ -114,13 +114,3 @@ func (e *environment) boolean(name string, unset bool) bool {
 	word, other := strconv.FormatBool(unset), strconv.FormatBool(!unset)
 	return e.choice(name, word, other) == "true"
 }
-
-func isVariableName(s string) bool {
-	for i, c := range []byte(s) {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_'
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return s != ""
-}

@@ -91,7 +91,7 @@ func (a *agent) follow(ctx context.Context) error {
 	if loadErr != nil {
 		return report(ctx, s.InitError, errInit, loadErr)
 	}
-	if err := a.handleEvents(ctx, s, snapshot); err != nil {
+	if err := a.handleEvents(ctx, s); err != nil {
 		return report(ctx, s.ExitError, errRuntime, err)
 	}
 	return nil
@@ -111,10 +111,8 @@ func (a *agent) register(ctx context.Context) (*extension.Session, error) {
 	return s, nil
 }
 
-// handleEvents works through the events until SHUTDOWN. restored says that the
-// first invocation is the first one after a SnapStart snapshot: nothing tells an
-// extension of the restore itself.
-func (a *agent) handleEvents(ctx context.Context, s *extension.Session, restored bool) error {
+// handleEvents works through the events until SHUTDOWN.
+func (a *agent) handleEvents(ctx context.Context, s *extension.Session) error {
 	for {
 		e, err := s.Next(ctx)
 		if err != nil {
@@ -131,23 +129,21 @@ func (a *agent) handleEvents(ctx context.Context, s *extension.Session, restored
 			a.deadline.Store(deadline.UnixMilli())
 			return nil
 		case extension.Invoke:
-			if err := a.invocation(ctx, e, restored); err != nil {
+			if err := a.invocation(ctx, e); err != nil {
 				return err
 			}
-			restored = false
 		}
 	}
 }
 
 // invocation does what is due while the handler runs: after it returns the sandbox
 // may freeze, and a fetch under way would wake up with a dead connection.
-func (a *agent) invocation(ctx context.Context, e *extension.Event, restored bool) error {
+func (a *agent) invocation(ctx context.Context, e *extension.Event) error {
 	a.deadline.Store(e.Deadline.UnixMilli())
 	ctx, cancel := context.WithDeadline(ctx, e.Deadline.Add(-invokeMargin))
 	defer cancel()
-	if restored {
-		a.cache.Restore()
-		return a.load(ctx)
+	if err := a.restore(ctx); err != nil {
+		return err
 	}
 	a.cache.RefreshAhead(ctx)
 	return nil

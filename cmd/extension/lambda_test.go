@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -37,10 +36,7 @@ func TestColdStartRotationAndShutdown(t *testing.T) {
 	s.shutdown()
 }
 
-func nativeEvent(arn, version string) []byte {
-	return fmt.Appendf(nil, `{"version":"0","id":"1","detail-type":"Secret Label Updated","source":"aws.secretsmanager","account":"123456789012","time":%q,"region":"us-east-1","resources":[%q],"detail":{"name":"db","labelUpdated":"AWSCURRENT","versionId":%q}}`,
-		time.Now().UTC().Truncate(time.Second).Format(time.RFC3339), arn, version)
-}
+func nativeEvent(arn, version string) []byte { return awstest.LabelUpdated(arn, "db", version) }
 
 func TestWithoutAFileSecretsLoadWhileTheRuntimeStarts(t *testing.T) {
 	s := newStage(t, lambdatest.Options{}, map[string]string{"SECRETS_DOTENV_PATH": "off"})
@@ -98,6 +94,36 @@ func TestSnapStartKeepsNothingOfTheSnapshot(t *testing.T) {
 	s.wantEverywhere(2)
 	if got := s.aws.CallCount(""); got != calls {
 		t.Errorf("reads after the first invocation made %d calls, want none", got-calls)
+	}
+	s.shutdown()
+}
+
+func TestRotationAfterASnapshotWaitsForTheLoad(t *testing.T) {
+	credentials := awstest.NewCredentials(time.Hour)
+	defer credentials.Close()
+	s := newStage(t, lambdatest.Options{
+		InitializationType: lambdatest.SnapStart, CredentialsURL: credentials.URL(), CredentialsToken: credentials.Token(),
+	}, map[string]string{
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials.URL(), "AWS_CONTAINER_AUTHORIZATION_TOKEN": credentials.Token(),
+	})
+	s.started()
+	if err := s.lambda.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// The function may be told of the invocation before the extension is.
+	if _, err := s.client.Rotation(t.Context(), nativeEvent(s.aws.Put("db", dbValue(2)))); err != nil {
+		t.Error(err)
+	}
+	s.wantFile("NUMBER=2\nPASSWORD=" + canary + "-2\n")
+	calls := s.aws.CallCount("")
+	s.invoke()
+	if err := s.lambda.WaitIdle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.wantEverywhere(2)
+	if got := s.aws.CallCount(""); got != calls {
+		t.Errorf("the first invocation made %d calls more, want none", got-calls)
 	}
 	s.shutdown()
 }

@@ -37,10 +37,10 @@ func (a awsFlags) clients(ctx context.Context, arnRegion string) (wiring.Clients
 func (a awsFlags) again(arnRegion string) string {
 	var flags []string
 	if region := cmp.Or(a.region, arnRegion); region != "" {
-		flags = append(flags, "--region", region)
+		flags = append(flags, "--region", wiring.Quote(region))
 	}
 	if a.profile != "" {
-		flags = append(flags, "--profile", a.profile)
+		flags = append(flags, "--profile", wiring.Quote(a.profile))
 	}
 	return strings.Join(flags, " ")
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -84,6 +86,23 @@ func TestRulesByHandOfCustomEvents(t *testing.T) {
 	_, err = events.RemoveTargets(t.Context(), &eventbridge.RemoveTargetsInput{Rule: aws.String("by-name"), Ids: []string{"x"}})
 	w.do(err)
 	w.only(wiring.CheckPattern, wiring.Failed, "event of "+w.arn, "rotation setup")
+}
+
+// What is printed is for a shell, whatever the profile is called.
+func TestCommandsAreForThisProfile(t *testing.T) {
+	w := newWorld(t)
+	config := filepath.Join(t.TempDir(), "config")
+	w.do(os.WriteFile(config, []byte("[profile $0&it's]\naws_access_key_id = a\naws_secret_access_key = b\n"), 0o600))
+	t.Setenv("AWS_CONFIG_FILE", config)
+	const flags = ` --profile '$0&it'\''s'`
+	if out := w.must("setup", "--function", "orders", "--profile", "$0&it's"); !strings.Contains(out, "Next: rotation verify --function orders"+flags) {
+		t.Errorf("setup printed\n%s", out)
+	}
+	w.lambda.SetConcurrency("orders", 0)
+	out, _, _ := w.run("verify", "--function", "orders", "--profile", "$0&it's")
+	if !strings.Contains(out, "aws lambda delete-function-concurrency"+flags+" --function-name orders") {
+		t.Errorf("verify printed\n%s", out)
+	}
 }
 
 func TestNativeEventsComeByTheDefaultBus(t *testing.T) {

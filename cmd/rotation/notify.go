@@ -2,19 +2,20 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/spf13/cobra"
 
+	"github.com/aws-secretsmanager/lambda-extension/event"
 	"github.com/aws-secretsmanager/lambda-extension/rotation"
 	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 )
 
 func newNotify(a *awsFlags) *cobra.Command {
 	var n rotation.Notification
+	var m event.Matcher
 	var out output
 	c := &cobra.Command{
 		Use:   "notify SECRET_ID",
@@ -39,6 +40,7 @@ not an event.`,
 			if bus != "" && secret != "" && bus != secret {
 				return usageError{fmt.Errorf("--bus is in %s, the secret in %s: want both in one Region", bus, secret)}
 			}
+			n.Source, n.DetailType, n.DetailKey = m.Source, m.DetailType, m.DetailKey
 			clients, err := a.clients(c.Context(), cmp.Or(bus, secret))
 			if err != nil {
 				return err
@@ -48,15 +50,13 @@ not an event.`,
 	}
 	c.Flags().StringVar(&n.VersionID, "version-id", "", "the new current `VERSION`; without it, functions look for a change")
 	c.Flags().StringVar(&n.Bus, "bus", "", "`BUS` to publish on, name or ARN (default: the default bus)")
-	c.Flags().StringVar(&n.Source, "source", "", "source of the event (default: secretsmanager)")
-	c.Flags().StringVar(&n.DetailType, "detail-type", "", "detail-type of the event (default: Secret Rotation)")
-	c.Flags().StringVar(&n.DetailKey, "detail-key", "", "key of the secret's id in its detail (default: secretId)")
+	addMatcher(c, &m, "")
 	out.add(c)
 	return c
 }
 
 func notify(c *cobra.Command, clients wiring.Clients, n rotation.Notification, out output) error {
-	if err := check(c.Context(), clients, n, c); err != nil {
+	if err := check(c, clients, n); err != nil {
 		return err
 	}
 	id, err := rotation.Notify(c.Context(), clients.Events, n)
@@ -77,14 +77,14 @@ func notify(c *cobra.Command, clients wiring.Clients, n rotation.Notification, o
 
 // check looks the secret and the bus up, if the caller may: EventBridge takes an
 // event for a bus that does not exist, and no rule would match a mistyped id.
-func check(ctx context.Context, clients wiring.Clients, n rotation.Notification, c *cobra.Command) error {
-	if err := clients.CheckBus(ctx, n.Bus); err != nil {
+func check(c *cobra.Command, clients wiring.Clients, n rotation.Notification) error {
+	if err := clients.CheckBus(c.Context(), n.Bus); err != nil {
 		if _, denied := errors.AsType[*wiring.AccessError](err); !denied {
 			return err
 		}
 		fmt.Fprintf(c.ErrOrStderr(), "note: the bus was not looked up: %v\n", err)
 	}
-	stages, err := clients.StagesOf(ctx, n.SecretID, n.VersionID)
+	stages, err := clients.StagesOf(c.Context(), n.SecretID, n.VersionID)
 	if _, denied := errors.AsType[*wiring.AccessError](err); denied {
 		fmt.Fprintf(c.ErrOrStderr(), "note: the secret was not looked up: %v\n", err)
 		return nil

@@ -11,36 +11,34 @@ import (
 // modules, or share fails for one.
 var layerBuild = build{tags: "nethttpomithttp2", env: []string{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}}
 
+// groups are the headings of the page.
+var groups = []struct {
+	title, about string
+	use          use
+	build        build
+	tests        bool
+	packages     []string
+}{
+	{
+		title: "In the layer",
+		about: "They are linked into the extension. The zip has their texts in `" + folder + "/THIRD_PARTY_NOTICES` and a bill of materials (CycloneDX) beside it.",
+		use:   inLayer, build: layerBuild, packages: []string{layerPackage},
+	},
+	{
+		title: "In the operator's command, the Go packages and the examples",
+		about: "None of them reaches a function through the layer.",
+		use:   inOthers, packages: []string{"./cmd/...", "./shim/...", "./rotation/...", "./examples/..."},
+	},
+	{
+		title: "In tests alone",
+		about: "They are handed to nobody.",
+		use:   inTests, tests: true, packages: []string{"./..."},
+	},
+}
+
 // page writes the licences of all modules that are used, each under the first
 // heading that it belongs to.
 func page(w io.Writer) error {
-	groups := []struct {
-		title, about string
-		use          use
-		build        build
-		tests        bool
-		packages     []string
-	}{
-		{
-			"In the layer", "They are linked into the extension. The zip has their texts in `" + folder + "/THIRD_PARTY_NOTICES` and a bill of materials (CycloneDX) beside it.",
-			inLayer, layerBuild, false,
-			[]string{layerPackage},
-		},
-		{
-			"In the operator's command, the Go packages and the examples", "None of them reaches a function through the layer.",
-			inOthers,
-			build{},
-			false,
-			[]string{"./cmd/...", "./shim/...", "./rotation/...", "./examples/..."},
-		},
-		{
-			"In tests alone", "They are handed to nobody.",
-			inTests,
-			build{},
-			true,
-			[]string{"./..."},
-		},
-	}
 	fmt.Fprint(w, "# Licences\n\nWritten by `scripts/licenses`; `scripts/licenses --check` fails when it is out of date, or when a licence is not among those that are allowed.\n"+
 		"The project itself is under the [MIT licence](../LICENSE). Its Python and Node packages need no other package.\n")
 	seen := map[string]bool{}

@@ -50,12 +50,19 @@ func (c Clients) planTarget(want Rule, have liveRule) Step {
 		if err != nil {
 			return err
 		}
-		for _, failed := range out.FailedEntries {
-			return &rotation.EntryError{Code: aws.ToString(failed.ErrorCode), Message: aws.ToString(failed.ErrorMessage)}
-		}
-		return nil
+		return refused(out.FailedEntries)
 	}
 	return s
+}
+
+// refused is the error of the one target of a request, which an answer of status 200
+// can have too.
+func refused[E types.PutTargetsResultEntry | types.RemoveTargetsResultEntry](failed []E) error {
+	if len(failed) == 0 {
+		return nil
+	}
+	first := types.PutTargetsResultEntry(failed[0])
+	return &rotation.EntryError{Code: aws.ToString(first.ErrorCode), Message: aws.ToString(first.ErrorMessage)}
 }
 
 // rewrites reports whether the function gets something else than the event.

@@ -79,23 +79,23 @@ func (e *NotOursError) Error() string {
 }
 
 // Plan reads what is there and works out what must be written so that rotations of
-// w.Secrets reach w.Function. It writes nothing. A function or secret that does not
+// spec.Secrets reach spec.Function. It writes nothing. A function or secret that does not
 // exist is a [*NotFoundError], missing permissions of the caller are an
 // [*AccessError], what somebody else made under our names is a [*NotOursError].
-func (c Clients) Plan(ctx context.Context, w Spec) (*Plan, error) {
-	l, w, err := c.prepare(ctx, w)
+func (c Clients) Plan(ctx context.Context, spec Spec) (*Plan, error) {
+	l, spec, err := c.prepare(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkAccount(ctx, w.Function, l.function); err != nil {
+	if err := c.checkAccount(ctx, spec.Function, l.function); err != nil {
 		return nil, err
 	}
-	p := &Plan{Function: l.function.ARN, Notes: l.notes(w)}
+	p := &Plan{Function: l.function.ARN, Notes: l.notes(spec)}
 	policy, err := c.functionPolicy(ctx, l.function.FunctionID)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range w.events() {
+	for _, e := range spec.events() {
 		for _, r := range l.rules(e) {
 			steps, err := c.planRule(ctx, l.function, r, policy)
 			if err != nil {
@@ -105,33 +105,33 @@ func (c Clients) Plan(ctx context.Context, w Spec) (*Plan, error) {
 			p.Steps = append(p.Steps, steps...)
 		}
 	}
-	return p, c.planLeftovers(ctx, p, w, l, policy)
+	return p, c.planLeftovers(ctx, p, spec, l, policy)
 }
 
-// Rules returns the rules that w asks for, whatever is there: for templates of
+// Rules returns the rules that spec asks for, whatever is there: for templates of
 // other tools. It writes nothing, and its errors are those of [Clients.Plan].
-func (c Clients) Rules(ctx context.Context, w Spec) (rules []Rule, function string, err error) {
-	l, w, err := c.prepare(ctx, w)
+func (c Clients) Rules(ctx context.Context, spec Spec) (rules []Rule, function string, err error) {
+	l, spec, err := c.prepare(ctx, spec)
 	if err != nil {
 		return nil, "", err
 	}
-	for _, e := range w.events() {
+	for _, e := range spec.events() {
 		rules = append(rules, l.rules(e)...)
 	}
 	return rules, l.function.ARN, nil
 }
 
-// prepare looks up what w names, and refuses what would never deliver anything.
-func (c Clients) prepare(ctx context.Context, w Spec) (looked, Spec, error) {
-	if err := w.check(); err != nil {
-		return looked{}, w, err
+// prepare looks up what spec names, and refuses what would never deliver anything.
+func (c Clients) prepare(ctx context.Context, spec Spec) (looked, Spec, error) {
+	if err := spec.check(); err != nil {
+		return looked{}, spec, err
 	}
-	l, err := c.lookUp(ctx, w)
+	l, err := c.lookUp(ctx, spec)
 	if err != nil {
-		return l, w, err
+		return l, spec, err
 	}
-	w.Matcher = l.matcher // the function's variables are in it now
-	return l, w, errors.Join(w.check(), alive(l.secrets))
+	spec.Matcher = l.matcher // the function's variables are in it now
+	return l, spec, errors.Join(spec.check(), alive(l.secrets))
 }
 
 // checkAccount refuses a function of another account, which only an id with an
@@ -156,7 +156,7 @@ func alive(secrets []Secret) error {
 	for _, s := range secrets {
 		if !s.Deleted.IsZero() {
 			problems = append(problems, fmt.Errorf("secret %q is marked for deletion on %s: aws secretsmanager restore-secret --secret-id %s",
-				s.ID, s.Deleted.UTC().Format(time.DateOnly), quote(s.ID)))
+				s.ID, s.Deleted.UTC().Format(time.DateOnly), Quote(s.ID)))
 		}
 	}
 	return errors.Join(problems...)
@@ -220,7 +220,7 @@ func differences(want Rule, have liveRule) []string {
 // planLeftovers adds what an earlier run made and this one no longer wants: the
 // further rules of a longer list of secrets. Rules for the other event, or on
 // another bus, stay.
-func (c Clients) planLeftovers(ctx context.Context, p *Plan, w Spec, l looked, policy functionPolicy) error {
+func (c Clients) planLeftovers(ctx context.Context, p *Plan, spec Spec, l looked, policy functionPolicy) error {
 	buses, err := c.buses(ctx)
 	if isAccessError(err) {
 		buses, err = slices.Compact([]string{DefaultBus, l.bus}), nil
@@ -237,7 +237,7 @@ func (c Clients) planLeftovers(ctx context.Context, p *Plan, w Spec, l looked, p
 			planned := slices.ContainsFunc(p.Rules, func(want Rule) bool { return want.Name == r.name && want.Bus == bus })
 			switch {
 			case planned:
-			case slices.Contains(w.events(), r.event) && bus == l.busFor(r.event):
+			case slices.Contains(spec.events(), r.event) && bus == l.busFor(r.event):
 				p.Steps = append(p.Steps, c.planRuleRemoval(l.function.FunctionID, r, policy)...)
 			default:
 				p.Notes = append(p.Notes, fmt.Sprintf("rule %s on bus %s, for the %s event, is of an earlier run and stays: rotation teardown --function %s --event %s --bus %s removes it",

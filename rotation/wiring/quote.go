@@ -7,8 +7,8 @@ import (
 
 var bare = regexp.MustCompile(`^[A-Za-z0-9_/.:@%+=,-]+$`)
 
-// quote makes one word of s for a POSIX shell.
-func quote(s string) string {
+// Quote makes one word of s for a POSIX shell.
+func Quote(s string) string {
 	if bare.MatchString(s) {
 		return s
 	}

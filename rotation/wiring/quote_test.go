@@ -11,7 +11,7 @@ func TestQuote(t *testing.T) {
 		"prod/db": "prod/db", "a@b+c=d_e.f-g": "a@b+c=d_e.f-g",
 		"": "''", "two words": "'two words'", "it's": `'it'\''s'`, "''": `''\'''\'''`, "$(x) `y` \"z\" \\": `'$(x) ` + "`y`" + ` "z" \'`, "*": "'*'", "~": "'~'", "#a": "'#a'",
 	} {
-		got := quote(in)
+		got := Quote(in)
 		if got != want {
 			t.Errorf("%s: got %s, want %s", in, got, want)
 		}

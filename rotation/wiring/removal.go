@@ -8,8 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-
-	"github.com/aws-secretsmanager/lambda-extension/rotation"
 )
 
 // PlanRemoval works out what must be taken away so that nothing is left of what
@@ -20,8 +18,8 @@ import (
 //
 // Rules are found by name and tags, permissions by an id that goes with the rule
 // they let in. Nothing else is touched.
-func (c Clients) PlanRemoval(ctx context.Context, w Spec) (*Plan, error) {
-	id, p := w.Function, &Plan{Function: w.Function.String()}
+func (c Clients) PlanRemoval(ctx context.Context, spec Spec) (*Plan, error) {
+	id, p := spec.Function, &Plan{Function: spec.Function.String()}
 	f, err := c.function(ctx, id)
 	gone, isGone := errors.AsType[*NotFoundError](err)
 	switch {
@@ -36,7 +34,7 @@ func (c Clients) PlanRemoval(ctx context.Context, w Spec) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	buses, err := c.busesOf(ctx, w.Bus, id)
+	buses, err := c.busesOf(ctx, spec.Bus, id)
 	if err != nil {
 		return nil, err
 	}
@@ -46,12 +44,12 @@ func (c Clients) PlanRemoval(ctx context.Context, w Spec) (*Plan, error) {
 			return nil, err
 		}
 		for _, r := range rules {
-			if len(w.Events) == 0 || slices.Contains(w.Events, r.event) {
+			if len(spec.Events) == 0 || slices.Contains(spec.Events, r.event) {
 				p.Steps = append(p.Steps, c.planRuleRemoval(id, r, policy)...)
 			}
 		}
 	}
-	if err := c.planOrphans(ctx, p, id, w, policy); err != nil {
+	if err := c.planOrphans(ctx, p, id, spec, policy); err != nil {
 		return nil, err
 	}
 	if isGone && len(p.Steps) == 0 {
@@ -109,12 +107,12 @@ func (c Clients) planRuleRemoval(f FunctionID, r liveRule, policy functionPolicy
 // planOrphans adds permissions of ours whose rule somebody has deleted. The id of
 // one of ours follows from the rule that it lets in. Where there is a rule of that
 // name which is not ours, somebody else may need it.
-func (c Clients) planOrphans(ctx context.Context, p *Plan, f FunctionID, w Spec, policy functionPolicy) error {
+func (c Clients) planOrphans(ctx context.Context, p *Plan, f FunctionID, spec Spec, policy functionPolicy) error {
 	for _, o := range policy.wired(f) {
-		if len(w.Events) > 0 && !slices.Contains(w.Events, o.event) {
+		if len(spec.Events) > 0 && !slices.Contains(spec.Events, o.event) {
 			continue
 		}
-		if wanted, err := busName(w.Bus, f); w.Bus != "" && (err != nil || wanted != o.bus) {
+		if wanted, err := busName(spec.Bus, f); spec.Bus != "" && (err != nil || wanted != o.bus) {
 			continue
 		}
 		r, err := c.readRule(ctx, o.bus, o.name)
@@ -142,8 +140,5 @@ func (c Clients) removeTarget(ctx context.Context, r liveRule) error {
 	if err != nil {
 		return err
 	}
-	for _, failed := range out.FailedEntries {
-		return &rotation.EntryError{Code: aws.ToString(failed.ErrorCode), Message: aws.ToString(failed.ErrorMessage)}
-	}
-	return nil
+	return refused(out.FailedEntries)
 }

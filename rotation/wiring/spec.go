@@ -48,15 +48,15 @@ type looked struct {
 
 // lookUp finds the function and the secrets, and completes what the function's
 // variables decide.
-func (c Clients) lookUp(ctx context.Context, w Spec) (l looked, err error) {
-	if l.function, err = c.function(ctx, w.Function); err != nil {
+func (c Clients) lookUp(ctx context.Context, spec Spec) (l looked, err error) {
+	if l.function, err = c.function(ctx, spec.Function); err != nil {
 		return l, err
 	}
-	if l.bus, err = busName(w.Bus, l.function.FunctionID); err != nil {
+	if l.bus, err = busName(spec.Bus, l.function.FunctionID); err != nil {
 		return l, err
 	}
-	l.matcher = l.function.matcher(w.Matcher)
-	ids := w.Secrets
+	l.matcher = l.function.matcher(spec.Matcher)
+	ids := spec.Secrets
 	if len(ids) == 0 {
 		refs, err := l.function.references()
 		if err != nil {
@@ -65,7 +65,7 @@ func (c Clients) lookUp(ctx context.Context, w Spec) (l looked, err error) {
 		ids = variables.IDs(refs)
 	}
 	if len(ids) == 0 {
-		return l, fmt.Errorf("no secrets: name some with --secret, or set %s of function %q", l.function.secretsKey(), w.Function)
+		return l, fmt.Errorf("no secrets: name some with --secret, or set %s of function %q", l.function.secretsKey(), spec.Function)
 	}
 	var problems []error
 	for _, id := range ids {
@@ -120,14 +120,14 @@ func (l looked) busFor(e Event) string {
 }
 
 // notes are what can keep events away though the rules are right.
-func (l looked) notes(w Spec) []string {
+func (l looked) notes(spec Spec) []string {
 	var notes []string
 	for _, s := range l.secrets {
-		if slices.Contains(w.events(), Native) && s.account() != l.function.Account {
+		if slices.Contains(spec.events(), Native) && s.account() != l.function.Account {
 			notes = append(notes, fmt.Sprintf("secret %s is of account %s, where its event is sent: forward it from the default bus there to the one here", s.Name, s.account()))
 		}
 	}
-	if own := l.function.matcher(event.Matcher{}); slices.Contains(w.events(), Custom) && withDefaults(l.matcher) != withDefaults(own) {
+	if own := l.function.matcher(event.Matcher{}); slices.Contains(spec.events(), Custom) && withDefaults(l.matcher) != withDefaults(own) {
 		notes = append(notes, "the function's own variables name another custom event: set SECRETS_ROTATION_SOURCE, _DETAIL_TYPE and _DETAIL_KEY there too, unless its code does")
 	}
 	return notes
@@ -158,16 +158,16 @@ func (l looked) rules(e Event) []Rule {
 }
 
 // check refuses what could be set up and would never deliver anything.
-func (w Spec) check() error {
+func (spec Spec) check() error {
 	var problems []error
-	for _, e := range w.events() {
+	for _, e := range spec.events() {
 		switch e {
 		case Native:
-			if len(w.events()) == 1 && w.Bus != "" && !isDefaultBus(w.Bus) {
-				problems = append(problems, fmt.Errorf("bus %q would match nothing: Secrets Manager sends its events to the default bus alone; leave --bus out, or use --event custom", w.Bus))
+			if len(spec.events()) == 1 && spec.Bus != "" && !isDefaultBus(spec.Bus) {
+				problems = append(problems, fmt.Errorf("bus %q would match nothing: Secrets Manager sends its events to the default bus alone; leave --bus out, or use --event custom", spec.Bus))
 			}
 		case Custom:
-			problems = append(problems, rotation.CheckEvent(w.Matcher))
+			problems = append(problems, rotation.CheckEvent(spec.Matcher))
 		default:
 			problems = append(problems, fmt.Errorf("event %q is none, want native or custom", e))
 		}
@@ -179,9 +179,9 @@ func isDefaultBus(bus string) bool {
 	return bus == DefaultBus || strings.HasSuffix(bus, ":event-bus/"+DefaultBus)
 }
 
-func (w Spec) events() []Event {
-	if len(w.Events) == 0 {
+func (spec Spec) events() []Event {
+	if len(spec.Events) == 0 {
 		return []Event{Native}
 	}
-	return w.Events
+	return spec.Events
 }

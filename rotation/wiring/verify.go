@@ -61,8 +61,8 @@ type Verification struct {
 	// Layer is a part of the name of the layer, for one that was not published under
 	// its usual name; "" is aws-secretsmanager.
 	Layer string
-	// Flags are put into the commands that the report prints: --region and --profile,
-	// where the caller has been given them.
+	// Flags, quoted for a shell, are put into the commands that the report prints:
+	// --region and --profile, where the caller has been given them.
 	Flags string
 	// Send invokes the function with a rotation event for each secret that names its
 	// current version, and publishes the custom event where that one is wired. It
@@ -71,7 +71,7 @@ type Verification struct {
 }
 
 // Verify reads back everything that a rotation needs on its way to the function.
-// Without w.Events it looks at those that are wired. What does not hold is in the
+// Without v.Events it looks at those that are wired. What does not hold is in the
 // report; the error is of a function that does not exist, or of calls without
 // which nothing can be said.
 func (c Clients) Verify(ctx context.Context, v Verification) (*Report, error) {
@@ -155,7 +155,7 @@ type report struct {
 
 func (r *report) add(name, on string, status Status, detail, mend string) {
 	if r.v.Flags != "" {
-		mend = command.ReplaceAllString(mend, "$0 "+r.v.Flags)
+		mend = command.ReplaceAllStringFunc(mend, func(c string) string { return c + " " + r.v.Flags })
 	}
 	r.checks = append(r.checks, Check{Name: name, On: on, Status: status, Detail: detail, Mend: mend})
 }

@@ -30,7 +30,7 @@ func (r *report) access(ctx context.Context, s Secret) {
 	}
 	if err == nil && d.Outcome == policy.Denied && !byRole {
 		r.failed(CheckAccess, s.ID, fmt.Sprintf("the secret's own policy denies role %s the action %s (%s)", role, readAction, d),
-			"aws secretsmanager get-resource-policy --secret-id "+quote(s.ID)+" # take the role out of the statement, then put-resource-policy")
+			"aws secretsmanager get-resource-policy --secret-id "+Quote(s.ID)+" # take the role out of the statement, then put-resource-policy")
 	} else {
 		r.decided(CheckAccess, readAction, s.ID, s.ARN, role, d, err)
 	}
@@ -100,7 +100,7 @@ func (r *report) decided(check, action, on, resource, role string, d policy.Deci
 			map[string]string{"Effect": "Allow", "Action": action, "Resource": resource},
 		}})
 		r.failed(check, on, fmt.Sprintf("no policy allows role %s the action %s on %s", role, action, resource),
-			"aws iam put-role-policy --role-name "+roleName(role)+" --policy-name "+policyName(action, on)+" --policy-document "+quote(statement))
+			"aws iam put-role-policy --role-name "+roleName(role)+" --policy-name "+policyName(action, on)+" --policy-document "+Quote(statement))
 	}
 }
 

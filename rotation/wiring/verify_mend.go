@@ -34,7 +34,7 @@ func (r *report) setup(ctx context.Context, e Event, routes []*route) string {
 		command += customFlags(bus, r.v.Matcher)
 	}
 	for _, id := range ids {
-		command += " --secret " + quote(id)
+		command += " --secret " + Quote(id)
 	}
 	return command
 }
@@ -49,7 +49,7 @@ func customFlags(bus string, m event.Matcher) string {
 		{"--source", m.Source}, {"--detail-type", m.DetailType}, {"--detail-key", m.DetailKey},
 	} {
 		if f.value != "" {
-			flags += " " + f.name + " " + quote(f.value)
+			flags += " " + f.name + " " + Quote(f.value)
 		}
 	}
 	return flags
@@ -71,14 +71,14 @@ func (r *report) gone(ctx context.Context, id string) bool {
 
 // addReference adds a secret to those that a variable names.
 func (r *report) addReference(key, id string) string {
-	return r.changeVariables("--arg k "+quote(key)+" --arg v "+quote(id), `.Variables[$k] |= ([. // empty, $v] | map(select(. != "")) | join(","))`)
+	return r.changeVariables("--arg k "+Quote(key)+" --arg v "+Quote(id), `.Variables[$k] |= ([. // empty, $v] | map(select(. != "")) | join(","))`)
 }
 
 // setVariables gives variables of the function other values.
 func (r *report) setVariables(vars map[string]string) string {
 	var args, filters []string
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		args = append(args, "--arg "+name+" "+quote(vars[name]))
+		args = append(args, "--arg "+name+" "+Quote(vars[name]))
 		filters = append(filters, ".Variables."+name+" = $"+name)
 	}
 	return r.changeVariables(strings.Join(args, " "), strings.Join(filters, " | "))
@@ -89,7 +89,7 @@ func (r *report) setVariables(vars map[string]string) string {
 // the answer with all their values is not printed.
 func (r *report) changeVariables(args, filter string) string {
 	f := r.function
-	return "aws lambda get-function-configuration --function-name " + f.Name + " --query Environment --output json | jq " + args + " " + quote(filter) +
+	return "aws lambda get-function-configuration --function-name " + f.Name + " --query Environment --output json | jq " + args + " " + Quote(filter) +
 		" | aws lambda update-function-configuration --function-name " + f.Name + " --environment file:///dev/stdin --query LastUpdateStatus --output text" + r.publish()
 }
 

@@ -129,7 +129,7 @@ func (r *report) pattern(e Event, s Secret, w *route, setup string) {
 	missed := strings.Join(w.missed[missKey(e, s)], ", ")
 	mend := setup
 	if !w.ours {
-		mend = "aws events put-rule --name " + w.name + busFlag(w.bus) + " --event-pattern " + quote(patternFor(e, r.matcher, r.function, r.secrets))
+		mend = "aws events put-rule --name " + w.name + busFlag(w.bus) + " --event-pattern " + Quote(patternFor(e, r.matcher, r.function, r.secrets))
 	}
 	switch {
 	case w.broken != nil:

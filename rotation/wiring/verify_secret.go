@@ -49,12 +49,12 @@ func (r *report) secret(ctx context.Context, id string) (Secret, bool) {
 	_, missing := errors.AsType[*NotFoundError](err)
 	switch {
 	case missing:
-		r.failed(CheckSecret, id, err.Error(), "aws secretsmanager create-secret --name "+quote(nameIn(id))+" --secret-string file://VALUE.json")
+		r.failed(CheckSecret, id, err.Error(), "aws secretsmanager create-secret --name "+Quote(nameIn(id))+" --secret-string file://VALUE.json")
 	case err != nil:
 		r.unknown(CheckSecret, id, err)
 	case !s.Deleted.IsZero():
 		r.failed(CheckSecret, id, "it is marked for deletion: no reader gets it, and no event is sent",
-			"aws secretsmanager restore-secret --secret-id "+quote(id))
+			"aws secretsmanager restore-secret --secret-id "+Quote(id))
 	default:
 		r.ok(CheckSecret, id, s.ARN)
 	}

@@ -48,7 +48,7 @@ func (r *report) publishSample(ctx context.Context, s Secret) {
 		Source: r.matcher.Source, DetailType: r.matcher.DetailType, DetailKey: r.matcher.DetailKey,
 	})
 	if err != nil {
-		r.failed(CheckPublished, s.ID, Explain(err).Error(), "rotation notify "+quote(s.ID)+customFlags(r.bus, r.matcher))
+		r.failed(CheckPublished, s.ID, Explain(err).Error(), "rotation notify "+Quote(s.ID)+customFlags(r.bus, r.matcher))
 		return
 	}
 	r.ok(CheckPublished, s.ID, "event "+id+" on bus "+r.bus)
@@ -59,7 +59,7 @@ func (r *report) invoke(ctx context.Context, e Event, s Secret) bool {
 	on := string(e) + " event of " + s.ID
 	f := r.function
 	if s.current == "" {
-		r.failed(CheckAnswer, on, "the secret has no current version to send an event of", "aws secretsmanager put-secret-value --secret-id "+quote(s.ID)+" --secret-string file://VALUE.json")
+		r.failed(CheckAnswer, on, "the secret has no current version to send an event of", "aws secretsmanager put-secret-value --secret-id "+Quote(s.ID)+" --secret-string file://VALUE.json")
 		return false
 	}
 	out, err := r.clients.Lambda.Invoke(ctx, &lambda.InvokeInput{
@@ -121,7 +121,7 @@ func (a answer) judge(f Function, s Secret) (detail, mend string) {
 		return "the handler took the event for an ordinary one: it does not hand rotation events to the extension",
 			"wrap the handler (shim.Start in Go), or post such events to http://localhost:2773/rotation, see Rotate in the README"
 	case !*a.Rotated:
-		return "the extension does not hold this secret", "rotation verify --function " + f.String() + " --secret " + quote(s.ID) + " # see the line of SECRET"
+		return "the extension does not hold this secret", "rotation verify --function " + f.String() + " --secret " + Quote(s.ID) + " # see the line of SECRET"
 	case !s.is(a.SecretID):
 		return fmt.Sprintf("it answers for %q, which is another secret", a.SecretID), logs
 	case a.VersionID != s.current:

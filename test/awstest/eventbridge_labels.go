@@ -32,19 +32,31 @@ func (s *SecretsManager) labelUpdated(sec *secret, label, versionID string) {
 	if s.moves.listener == nil || label == pending || label == previous {
 		return
 	}
+	s.moves.events = append(s.moves.events, labelEvent(sec.arn, sec.name, label, versionID))
+}
+
+// LabelUpdated is the event that Secrets Manager sends when AWSCURRENT moves to a
+// version, as of now: the one that [SecretsManager.OnLabel] has of a secret that is
+// put. What is no ARN panics.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html
+func LabelUpdated(arn, name, versionID string) []byte {
+	return labelEvent(arn, name, current, versionID)
+}
+
+func labelEvent(arn, name, label, versionID string) []byte {
 	detail, err := json.Marshal(struct {
 		Name         string `json:"name"`
 		LabelUpdated string `json:"labelUpdated"`
 		VersionID    string `json:"versionId"`
-	}{sec.name, label, versionID})
+	}{name, label, versionID})
 	if err != nil {
 		panic("awstest: " + err.Error()) // strings only
 	}
-	part := strings.Split(sec.arn, ":")
-	s.moves.events = append(s.moves.events, serviceEvent{
+	part := strings.Split(arn, ":")
+	return serviceEvent{
 		DetailType: "Secret Label Updated", Source: "aws.secretsmanager", Account: part[4], Region: part[3],
-		Resources: []string{sec.arn}, Detail: detail,
-	}.encode(time.Now()))
+		Resources: []string{arn}, Detail: detail,
+	}.encode(time.Now())
 }
 
 // announce passes on what was noted, without the lock.

@@ -85,43 +85,24 @@ func (i *IAM) simulatePrincipalPolicy(r iamRequest) (any, *iamError) {
 	}{results, next}, failure
 }
 
-// simulation reads the request. Session ARNs are refused: it wants the role's.
+// simulation reads the request.
 func (i *IAM) simulation(r iamRequest) (*simulation, *iamError) {
-	arn := r.Get("PolicySourceArn")
-	var found *role
-	for _, candidate := range i.roles {
-		if candidate.arn == arn {
-			found = candidate
-		}
+	found, failure := i.principal(r.Get("PolicySourceArn"))
+	if failure != nil {
+		return nil, failure
 	}
-	switch entity := i.place.arn("iam", "role/"); {
-	case found != nil:
-	case len(arn) > len(entity) && arn[:len(entity)] == entity:
-		return nil, noSuchEntity("The role with name %s cannot be found.", policyName(arn))
-	default:
-		return nil, &iamError{http.StatusBadRequest, "InvalidInput", "Invalid Entity Arn: " + arn + " does not clearly define entity type and name."}
-	}
-	s := &simulation{principal: arn, context: make(map[string]string)}
-	add := func(name, document string) *iamError {
-		d, err := policy.Parse([]byte(document))
-		if err != nil {
-			return &iamError{http.StatusBadRequest, "MalformedPolicyDocument", name + ": " + err.Error()}
-		}
-		s.names, s.docs = append(s.names, name), append(s.docs, d)
-		return nil
-	}
-	var failure *iamError
+	s := &simulation{principal: found.arn, context: make(map[string]string)}
 	for _, p := range found.inline {
-		failure = cmp.Or(failure, add(p.name, p.document))
+		failure = cmp.Or(failure, s.add(p.name, p.document))
 	}
 	for _, arn := range found.attached {
-		failure = cmp.Or(failure, add(policyName(arn), i.current(arn)))
+		failure = cmp.Or(failure, s.add(policyName(arn), i.current(arn)))
 	}
 	for n, document := range r.list("PolicyInputList") {
-		failure = cmp.Or(failure, add(fmt.Sprintf("PolicyInputList.%d", n+1), document))
+		failure = cmp.Or(failure, s.add(fmt.Sprintf("PolicyInputList.%d", n+1), document))
 	}
 	if found.boundary != "" {
-		failure = cmp.Or(failure, add(policyName(found.boundary), i.current(found.boundary)))
+		failure = cmp.Or(failure, s.add(policyName(found.boundary), i.current(found.boundary)))
 		if last := len(s.docs) - 1; failure == nil {
 			s.boundary, s.docs = s.docs[last:], s.docs[:last:last]
 		}
@@ -136,6 +117,29 @@ func (i *IAM) simulation(r iamRequest) (*simulation, *iamError) {
 			s.context[key] = v
 		}
 	}
+}
+
+// principal is the role that is asked about. Session ARNs are refused: it wants the
+// role's.
+func (i *IAM) principal(arn string) (*role, *iamError) {
+	for _, r := range i.roles {
+		if r.arn == arn {
+			return r, nil
+		}
+	}
+	if entity := i.place.arn("iam", "role/"); len(arn) > len(entity) && arn[:len(entity)] == entity {
+		return nil, noSuchEntity("The role with name %s cannot be found.", policyName(arn))
+	}
+	return nil, &iamError{http.StatusBadRequest, "InvalidInput", "Invalid Entity Arn: " + arn + " does not clearly define entity type and name."}
+}
+
+func (s *simulation) add(name, document string) *iamError {
+	d, err := policy.Parse([]byte(document))
+	if err != nil {
+		return &iamError{http.StatusBadRequest, "MalformedPolicyDocument", name + ": " + err.Error()}
+	}
+	s.names, s.docs = append(s.names, name), append(s.docs, d)
+	return nil
 }
 
 // current is the default version of a managed policy.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,7 +22,7 @@ func (b *bench) calls(ctx context.Context) ([]figure, error) {
 		return nil, err
 	}
 	defer s.stop()
-	addr := fmt.Sprintf("127.0.0.1:%d", s.port)
+	addr := s.addr
 
 	// Long enough that all readers are there while the first one waits.
 	aws.SetLatency(200 * time.Millisecond)
@@ -60,22 +59,9 @@ func readTogether(addr, secretID string, readers int) error {
 	return errors.Join(errs...)
 }
 
-// native is the event that Secrets Manager sends when a version becomes current.
-func native(arn, version string) string {
-	event, err := json.Marshal(map[string]any{
-		"version": "0", "source": "aws.secretsmanager", "detail-type": "Secret Label Updated",
-		"time": time.Now().UTC().Truncate(time.Second), "resources": []string{arn},
-		"detail": map[string]string{"name": "bench/db", "labelUpdated": "AWSCURRENT", "versionId": version},
-	})
-	if err != nil {
-		panic(err) // there is nothing in it that cannot be marshalled
-	}
-	return string(event)
-}
-
 // rotate posts an event to the endpoint.
 func rotate(addr, arn, version string) error {
-	answer, err := ask(addr, request("POST", "/rotation", native(arn, version)))
+	answer, err := ask(addr, request("POST", "/rotation", string(awstest.LabelUpdated(arn, "bench/db", version))))
 	if err != nil {
 		return fmt.Errorf("rotation: %w", err)
 	}

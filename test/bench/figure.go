@@ -6,24 +6,24 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/bench/record"
 )
 
 // figure is one line of the table. Less is better, but for counts, which must be
 // met exactly.
 type figure struct {
-	Name   string  `json:"name"`
-	Got    float64 `json:"got"`
-	Unit   string  `json:"unit"`
-	Must   float64 `json:"must"`
-	Aim    float64 `json:"aim"` // the same as Must where there is none
-	Detail string  `json:"detail"`
-
-	timing bool // may be off on a busy machine
-	told   bool // has no limit: neither Must nor Aim
+	Name      string
+	Got       float64
+	Unit      string
+	Must, Aim float64 // the same where there is no Aim
+	Detail    string
+	timing    bool // may be off on a busy machine
+	told      bool // has no limit: neither Must nor Aim
 }
 
 // count is the unit of what must be met exactly.
-const count = "calls"
+const count = record.Calls
 
 func (f figure) meets(limit float64) bool {
 	if f.Unit == count {
@@ -99,6 +99,17 @@ func missed(figures []figure, smoke bool) error {
 		return nil
 	}
 	return fmt.Errorf("missed: %s", strings.Join(names, "; "))
+}
+
+// ratio is the middle of the ratios of the rounds: a machine that becomes busy in
+// between changes both sides of a round. It need not be the ratio of the medians.
+func ratio(ours, theirs []time.Duration) float64 {
+	ratios := make([]float64, len(ours))
+	for i := range ours {
+		ratios[i] = float64(ours[i]) / float64(theirs[i])
+	}
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
 }
 
 // median is the middle of what was measured. It sorts durations.

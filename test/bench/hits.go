@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+	"github.com/aws-secretsmanager/lambda-extension/test/bench/record"
 )
 
 // served is one of the two servers that are compared.
@@ -28,6 +29,11 @@ type round struct {
 	every    time.Duration // from answer to answer
 }
 
+func ofP50(r round) time.Duration   { return r.p50 }
+func ofP99(r round) time.Duration   { return r.p99 }
+func ofCPU(r round) time.Duration   { return r.cpu }
+func ofEvery(r round) time.Duration { return r.every }
+
 // hits compares reads of a secret that is held with the same answer of a handler
 // that does nothing else.
 func (b *bench) hits(ctx context.Context) ([]figure, error) {
@@ -39,7 +45,7 @@ func (b *bench) hits(ctx context.Context) ([]figure, error) {
 		return nil, err
 	}
 	defer ours.stop()
-	addr := fmt.Sprintf("127.0.0.1:%d", ours.port)
+	addr := ours.addr
 	body, err := read(addr, "bench/db")
 	if err != nil {
 		return nil, fmt.Errorf("read a secret: %w", err)
@@ -57,7 +63,7 @@ func (b *bench) hits(ctx context.Context) ([]figure, error) {
 			return nil, err
 		}
 		figures = append(figures, hitFigures(load.conns, o.rounds, n.rounds)...)
-		b.report.Hits = append(b.report.Hits, hits{load.conns, o.throughput(), n.throughput()})
+		b.report.Hits = append(b.report.Hits, record.Hits{Connections: load.conns, Ours: o.throughput(), Bare: n.throughput(), Ratio: ratios(o.rounds, n.rounds)})
 		b.sampleRounds(fmt.Sprintf("Hit/conns=%d", load.conns), load.conns*load.n, o.rounds)
 		b.sampleRounds(fmt.Sprintf("BareHandler/conns=%d", load.conns), load.conns*load.n, n.rounds)
 	}
@@ -66,27 +72,21 @@ func (b *bench) hits(ctx context.Context) ([]figure, error) {
 
 func hitFigures(conns int, ours, bare []round) []figure {
 	over := fmt.Sprintf("%d connections", conns)
-	p50 := ratioFigure("hit, p50, "+over, ours, bare, func(r round) time.Duration { return r.p50 })
-	cpu := ratioFigure("CPU time per hit, "+over, ours, bare, func(r round) time.Duration { return r.cpu }).within(1.0, 0.75)
+	p50 := ratioFigure("hit, p50, "+over, ours, bare, ofP50)
+	cpu := ratioFigure("CPU time per hit, "+over, ours, bare, ofCPU).within(1.0, 0.75)
 	if conns == 1 {
 		p50.Name, cpu.Name = "hit over keep-alive, p50, against a bare handler", "CPU time per hit, 1 connection"
 		p50 = p50.within(1.3, 1.15)
 		over = "1 connection"
 	}
-	every := ratioFigure("from hit to hit at full load, "+over, ours, bare, func(r round) time.Duration { return r.every })
-	return []figure{p50, ratioFigure("hit, p99, "+over, ours, bare, func(r round) time.Duration { return r.p99 }), every, cpu}
+	every := ratioFigure("from hit to hit at full load, "+over, ours, bare, ofEvery)
+	return []figure{p50, ratioFigure("hit, p99, "+over, ours, bare, ofP99), every, cpu}
 }
 
-// ratioFigure is the middle of the ratios of the rounds: a machine that becomes
-// busy in between changes both sides of a round. It has no limit.
+// ratioFigure has no limit.
 func ratioFigure(name string, ours, bare []round, of func(round) time.Duration) figure {
-	ratios := make([]float64, len(ours))
-	for i := range ours {
-		ratios[i] = float64(of(ours[i])) / float64(of(bare[i]))
-	}
-	slices.Sort(ratios)
 	return figure{
-		Name: name, Unit: "×", timing: true, told: true, Got: ratios[len(ratios)/2],
+		Name: name, Unit: "×", timing: true, told: true, Got: ratio(each(ours, of), each(bare, of)),
 		Detail: fmt.Sprintf("%.1f µs against %.1f µs", us(middle(ours, of)), us(middle(bare, of))),
 	}
 }
@@ -96,26 +96,35 @@ func (f figure) within(must, aim float64) figure {
 	return f
 }
 
-func middle(rounds []round, of func(round) time.Duration) time.Duration {
+func each(rounds []round, of func(round) time.Duration) []time.Duration {
 	values := make([]time.Duration, len(rounds))
 	for i, r := range rounds {
 		values[i] = of(r)
 	}
-	return median(values)
+	return values
 }
 
-func (s *served) throughput() throughput {
-	t := throughput{
-		P50: us(middle(s.rounds, func(r round) time.Duration { return r.p50 })),
-		P99: us(middle(s.rounds, func(r round) time.Duration { return r.p99 })),
-		CPU: us(middle(s.rounds, func(r round) time.Duration { return r.cpu })),
+func middle(rounds []round, of func(round) time.Duration) time.Duration {
+	return median(each(rounds, of))
+}
+
+func (s *served) throughput() record.Throughput {
+	t := record.Throughput{
+		P50: us(middle(s.rounds, ofP50)),
+		P99: us(middle(s.rounds, ofP99)),
+		CPU: us(middle(s.rounds, ofCPU)),
 	}
-	t.Second = float64(time.Second) / float64(middle(s.rounds, func(r round) time.Duration { return r.every }))
+	t.Second = float64(time.Second) / float64(middle(s.rounds, ofEvery))
 	slices.Sort(s.all)
 	for half := range 201 {
 		t.Latency = append(t.Latency, us(s.all[min(len(s.all)*half/200, len(s.all)-1)]))
 	}
 	return t
+}
+
+func ratios(ours, bare []round) record.Ratio {
+	of := func(part func(round) time.Duration) float64 { return ratio(each(ours, part), each(bare, part)) }
+	return record.Ratio{P50: of(ofP50), P99: of(ofP99), CPU: of(ofCPU), Second: 1 / of(ofEvery)}
 }
 
 func (b *bench) sampleRounds(name string, n int, rounds []round) {

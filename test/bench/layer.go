@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +15,7 @@ var layers = map[string]string{"amd64": "x86_64", "arm64": "arm64"} // by GOARCH
 func (b *bench) layer(arch string) string { return b.path("layer/layer-" + arch + ".zip") }
 
 // unpack takes the binary of this machine out of its layer: what is measured is
-// what is published, to the last flag of its build.
+// what is published, to the last flag of its build. The report names what built it.
 func (b *bench) unpack() error {
 	r, err := zip.OpenReader(b.layer(layers[runtime.GOARCH]))
 	if err != nil {
@@ -32,7 +33,15 @@ func (b *bench) unpack() error {
 	if _, err := io.Copy(f, binary); err != nil {
 		return err
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	info, err := buildinfo.ReadFile(f.Name())
+	if err != nil {
+		return err
+	}
+	b.report.Go = info.GoVersion
+	return nil
 }
 
 // sizes are those of the layer as it is published.

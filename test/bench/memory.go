@@ -37,7 +37,7 @@ func (b *bench) serving(ctx context.Context, secrets int) (figure, error) {
 		return figure{}, err
 	}
 	defer s.stop()
-	c, err := dial(fmt.Sprintf("127.0.0.1:%d", s.port))
+	c, err := dial(s.addr)
 	if err != nil {
 		return figure{}, err
 	}

@@ -21,7 +21,7 @@ func (b *bench) misses(ctx context.Context) ([]figure, error) {
 		return nil, err
 	}
 	defer s.stop()
-	endpoint, err := dial(fmt.Sprintf("127.0.0.1:%d", s.port))
+	endpoint, err := dial(s.addr)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+	"github.com/aws-secretsmanager/lambda-extension/test/bench/record"
 )
 
 // partLatency is how long Secrets Manager takes for an answer while a start is
@@ -74,7 +75,10 @@ func (b *bench) startParts(ctx context.Context) ([]figure, error) {
 			}
 		}
 		b.sampleAll(fmt.Sprintf("ColdStart/secrets=%d", secrets), parts[4])
-		s := start{secrets, ms(median(parts[0])), ms(median(parts[1])), ms(median(parts[2])), ms(median(parts[3])), ms(median(parts[4]))}
+		s := record.Start{
+			Secrets: secrets, Before: ms(median(parts[0])), Calls: ms(median(parts[1])), Publish: ms(median(parts[2])),
+			Ready: ms(median(parts[3])), All: ms(median(parts[4])),
+		}
 		b.report.Starts = append(b.report.Starts, s)
 		noun := "secrets"
 		if secrets == 1 {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // platform is as little of the Extensions API as lets an extension start: Lambda's
@@ -63,7 +63,7 @@ var token = strings.Repeat("t0k3n/+=", 125)
 type child struct {
 	cmd  *exec.Cmd
 	log  bytes.Buffer // read it when the process has ended
-	port int          // of the endpoint
+	addr string       // of the endpoint
 }
 
 // started is one start of an extension.
@@ -77,14 +77,18 @@ type started struct {
 // start starts an extension and waits until it has registered. More variables
 // than those that Lambda sets are given as NAME=value.
 func (b *bench) start(ctx context.Context, binary string, aws *awstest.SecretsManager, variables ...string) (*started, error) {
-	s := &started{child: &child{port: freePort()}, platform: newPlatform()}
+	port, err := process.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	s := &started{child: &child{addr: "127.0.0.1:" + port}, platform: newPlatform()}
 	s.cmd = exec.Command(b.path(binary))
 	s.cmd.Env = slices.Concat(aws.Env(), []string{
 		"AWS_SESSION_TOKEN=" + token,
 		"AWS_LAMBDA_RUNTIME_API=" + s.platform.api(),
 		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
 		"AWS_LAMBDA_FUNCTION_NAME=bench",
-		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + strconv.Itoa(s.port),
+		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + port,
 		"SECRETS_DOTENV_PATH=" + b.path("secrets.env"),
 	}, variables)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
@@ -158,13 +162,4 @@ func (c *child) memory(names ...string) ([]float64, error) {
 		values[i] = kB * 1024
 	}
 	return values, nil
-}
-
-func freePort() int {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		panic(err) // no port is left on this machine
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

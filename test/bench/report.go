@@ -8,56 +8,14 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/bench/record"
 )
 
-// report is what a run leaves for others: pages and pictures are made of its JSON.
+// report is what is written of a run.
 type report struct {
-	Go      string    `json:"go"`
-	Arch    string    `json:"arch"`
-	CPUs    int       `json:"cpus"`
-	CPU     string    `json:"cpu"` // model
-	Time    time.Time `json:"time"`
-	Smoke   bool      `json:"smoke"`
-	Figures []line    `json:"figures"`
-	Hits    []hits    `json:"hits"`
-	Starts  []start   `json:"starts"`
-
+	record.Report
 	samples []sample
-}
-
-type line struct {
-	figure
-	Verdict string `json:"verdict"` // aim, must or missed; told where there is no limit
-}
-
-// hits are reads of a held secret over that many connections.
-type hits struct {
-	Connections int        `json:"connections"`
-	Ours        throughput `json:"ours"`
-	Bare        throughput `json:"bare"`
-}
-
-// throughput is how one server answers a number of clients that ask as fast as
-// they can. Each number is the median of the rounds.
-type throughput struct {
-	P50    float64 `json:"p50"` // µs
-	P99    float64 `json:"p99"`
-	CPU    float64 `json:"cpu"`    // µs for each request
-	Second float64 `json:"second"` // requests
-	// Latency has the percentiles of all rounds together, 0 to 100 in steps of a
-	// half, in µs.
-	Latency []float64 `json:"latency"`
-}
-
-// start is one with that many secrets, split into its parts. Each is the median of
-// the starts, in milliseconds.
-type start struct {
-	Secrets int     `json:"secrets"`
-	Before  float64 `json:"before"`  // from exec to the arrival of the first call at Secrets Manager
-	Calls   float64 `json:"calls"`   // until its last answer
-	Publish float64 `json:"publish"` // until the registration
-	Ready   float64 `json:"ready"`   // until the extension asks for its first event
-	All     float64 `json:"all"`     // the median of the whole
 }
 
 // sample is one measurement, as benchstat takes it.
@@ -86,7 +44,7 @@ func (b *bench) sampleAll(name string, durations []time.Duration) {
 }
 
 func newReport(smoke bool) report {
-	return report{Go: runtime.Version(), Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), CPU: cpuModel(), Time: time.Now().UTC().Truncate(time.Second), Smoke: smoke}
+	return report{Report: record.Report{Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), CPU: cpuModel(), Time: time.Now().UTC().Truncate(time.Second), Smoke: smoke}}
 }
 
 // cpuModel is what proc_cpuinfo(5) calls the processor; "" where it does not tell.
@@ -105,21 +63,21 @@ func cpuModel() string {
 
 func (r *report) add(figures []figure) {
 	for _, f := range figures {
-		verdict := "missed"
+		verdict := record.Missed
 		switch {
 		case f.told:
-			verdict = "told"
+			verdict = record.Told
 		case f.meets(f.Aim):
-			verdict = "aim"
+			verdict = record.Aim
 		case f.meets(f.Must):
-			verdict = "must"
+			verdict = record.Must
 		}
-		r.Figures = append(r.Figures, line{f, verdict})
+		r.Figures = append(r.Figures, record.Figure{Name: f.Name, Got: f.Got, Unit: f.Unit, Must: f.Must, Aim: f.Aim, Detail: f.Detail, Verdict: verdict})
 	}
 }
 
 func (r *report) writeJSON(file string) error {
-	data, err := json.MarshalIndent(r, "", "  ")
+	data, err := json.MarshalIndent(r.Report, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/bench/record"
 )
 
 func TestSamplesAreBenchmarks(t *testing.T) {
-	b := &bench{report: report{CPUs: 2, CPU: "made up"}}
+	b := &bench{report: report{Report: record.Report{CPUs: 2, CPU: "made up"}}}
 	b.sample("Hit/conns=16", 3200, measure{"ns/op", 20500}, measure{"cpu-ns/op", 9100.25})
 	b.sampleAll("Miss", []time.Duration{time.Millisecond, 2 * time.Millisecond})
 	file := filepath.Join(t.TempDir(), "samples")

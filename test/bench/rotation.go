@@ -9,12 +9,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 // rotation measures from a rotation event to its answer, when the new value must
@@ -24,10 +24,14 @@ func (b *bench) rotation(ctx context.Context) ([]figure, error) {
 	defer aws.Close()
 	aws.SetLatency(20 * time.Millisecond)
 	arn, _ := aws.Put("bench/db", `{"DB_PASSWORD":"made-up-0"}`)
-	port, file := freePort(), b.path("rotation.env")
+	port, err := process.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	file := b.path("rotation.env")
 	l := lambdatest.New(lambdatest.Options{Env: append(aws.Env(),
 		"SECRET=bench/db", "SECRETS_DOTENV_PATH="+file, "AWS_SESSION_TOKEN="+token,
-		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+strconv.Itoa(port))})
+		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+port)})
 	defer l.Close()
 	if _, err := l.StartExtension(exec.Command(b.path(extension))); err != nil {
 		return nil, err
@@ -44,7 +48,7 @@ func (b *bench) rotation(ctx context.Context) ([]figure, error) {
 		value := fmt.Sprintf("made-up-%d", i+1)
 		_, version := aws.Put("bench/db", fmt.Sprintf(`{"DB_PASSWORD":%q}`, value))
 		began := time.Now()
-		res, err := l.Invoke(ctx, []byte(native(arn, version)))
+		res, err := l.Invoke(ctx, awstest.LabelUpdated(arn, "bench/db", version))
 		took := time.Since(began)
 		if err == nil && res.Error != nil {
 			err = res.Error
@@ -70,8 +74,8 @@ func (b *bench) rotation(ctx context.Context) ([]figure, error) {
 
 // everywhere checks that the value is at the endpoint, in the file and in the
 // function's process. It returns what the invocation took that told the last.
-func everywhere(ctx context.Context, l *lambdatest.Lambda, port int, file, value string) (time.Duration, error) {
-	answer, err := read(fmt.Sprintf("127.0.0.1:%d", port), "bench/db")
+func everywhere(ctx context.Context, l *lambdatest.Lambda, port, file, value string) (time.Duration, error) {
+	answer, err := read("127.0.0.1:"+port, "bench/db")
 	if err != nil {
 		return 0, err
 	}

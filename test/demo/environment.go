@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"slices"
@@ -22,14 +21,13 @@ const references = "DB_USER=prod/db#username, DB_PASSWORD=prod/db#password, API_
 // of them as it has invocations at the same time.
 type environment struct {
 	lambda *lambdatest.Lambda
-	port   int
+	port   string
 	http   http.Client
 }
 
 // newEnvironment makes one whose extension signs with key, which tells its calls
 // from those of another.
-func newEnvironment(aws *awstest.SecretsManager, key string, variables ...string) *environment {
-	port := freePort()
+func newEnvironment(aws *awstest.SecretsManager, key, port string, variables ...string) *environment {
 	return &environment{
 		port: port,
 		http: http.Client{Timeout: 5 * time.Second},
@@ -39,19 +37,10 @@ func newEnvironment(aws *awstest.SecretsManager, key string, variables ...string
 			Env: slices.Concat(aws.Env(), []string{
 				"AWS_ACCESS_KEY_ID=" + key,
 				"SECRET=" + references,
-				"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + strconv.Itoa(port),
+				"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + port,
 			}, variables),
 		}),
 	}
-}
-
-func freePort() int {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		panic(err) // no port is left on this machine
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // start runs the extension alone, and returns when it serves the first password.
@@ -84,7 +73,7 @@ const path = "/secretsmanager/get?secretId=prod/db"
 // read asks the endpoint for the secret prod/db.
 func (e *environment) read(ctx context.Context) (reading, error) {
 	began := time.Now()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", e.port, path), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+e.port+path, nil)
 	if err != nil {
 		return reading{}, err
 	}
@@ -96,8 +85,11 @@ func (e *environment) read(ctx context.Context) (reading, error) {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	took := time.Since(began)
-	if err != nil || res.StatusCode != http.StatusOK {
-		return reading{}, fmt.Errorf("GET %s: %s: %s: %w", path, res.Status, body, err)
+	if err != nil {
+		return reading{}, fmt.Errorf("GET %s: %w", path, err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return reading{}, fmt.Errorf("GET %s: %s: %s", path, res.Status, body)
 	}
 	var answer struct{ SecretString string }
 	var secret struct{ Password string }
@@ -117,8 +109,8 @@ func (e *environment) read(ctx context.Context) (reading, error) {
 	}, nil
 }
 
-// process is what the function says of its own process.
-type process struct {
+// answer is what the function says of its own process.
+type answer struct {
 	Password string
 	APIKey   string
 	PID      int
@@ -127,8 +119,8 @@ type process struct {
 }
 
 // invoke sends the function an event that is no rotation.
-func (e *environment) invoke(ctx context.Context) (process, error) {
-	var p process
+func (e *environment) invoke(ctx context.Context) (answer, error) {
+	var p answer
 	res, err := e.lambda.Invoke(ctx, []byte(`{"order":42}`))
 	if err != nil {
 		return p, err

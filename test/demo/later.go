@@ -40,7 +40,7 @@ func (s *story) secondRotation(ctx context.Context) error {
 
 func (s *story) outage(ctx context.Context) error {
 	s.page.chapter("Rotated while Secrets Manager is down")
-	event := native(s.rotate(4))
+	event := s.rotate(4)
 	s.aws.Fail(awstest.Fault{Kind: awstest.Unavailable})
 	began := time.Now()
 	res, err := s.here.lambda.Invoke(ctx, event)

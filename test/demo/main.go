@@ -41,7 +41,10 @@ func run(args []string, out *os.File) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 
-	s := newStory(newPage(out), filepath.Join(*folder, "secrets.env"))
+	s, err := newStory(newPage(out), filepath.Join(*folder, "secrets.env"))
+	if err != nil {
+		return err
+	}
 	defer s.close()
 	chapters := []func(context.Context) error{
 		func(ctx context.Context) error { return s.coldStart(ctx, *extension, *function) },

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 const (
@@ -28,19 +29,23 @@ type story struct {
 	here      *environment
 	elsewhere *environment // another environment of the same function, which no event reaches
 	file      string
-	first     process // the function's, at its first invocation
-	invoked   int     // invocations that were no rotations
+	first     answer // the function's, at its first invocation
+	invoked   int    // invocations that were no rotations
 	ledger    ledger
 }
 
-func newStory(p *page, file string) *story {
+func newStory(p *page, file string) (*story, error) {
+	ports, err := process.FreePorts(2)
+	if err != nil {
+		return nil, err
+	}
 	s := &story{page: p, aws: awstest.New(), file: file}
 	s.aws.SetLatency(latency)
 	s.aws.Put("prod/api-key", "made-up-key")
-	s.here = newEnvironment(s.aws, keyHere, "SECRETS_DOTENV_PATH="+file)
-	s.elsewhere = newEnvironment(s.aws, keyElsewhere, "SECRETS_DOTENV_PATH=off")
+	s.here = newEnvironment(s.aws, keyHere, ports[0], "SECRETS_DOTENV_PATH="+file)
+	s.elsewhere = newEnvironment(s.aws, keyElsewhere, ports[1], "SECRETS_DOTENV_PATH=off")
 	s.rotate(1)
-	return s
+	return s, nil
 }
 
 func (s *story) close() {
@@ -51,9 +56,10 @@ func (s *story) close() {
 
 func password(n int) string { return fmt.Sprintf("correct-horse-%d", n) }
 
-// rotate gives the secret its nth value, and returns what an event has of it.
-func (s *story) rotate(n int) (arn, versionID string) {
-	return s.aws.Put("prod/db", fmt.Sprintf(`{"username":"shop","password":%q}`, password(n)))
+// rotate gives the secret its nth value, and returns the event of that.
+func (s *story) rotate(n int) (event []byte) {
+	arn, version := s.aws.Put("prod/db", fmt.Sprintf(`{"username":"shop","password":%q}`, password(n)))
+	return awstest.LabelUpdated(arn, "prod/db", version)
 }
 
 func (s *story) prologue() {
@@ -102,7 +108,7 @@ func (s *story) coldStart(ctx context.Context, extension, function string) error
 func (s *story) reads(ctx context.Context) error {
 	s.page.chapter("Any language reads secrets from localhost")
 	s.page.indented("$ curl -H \"X-Aws-Parameters-Secrets-Token: $AWS_SESSION_TOKEN\" \\")
-	s.page.indented("       'http://localhost:%d%s'", s.here.port, path)
+	s.page.indented("       'http://localhost:%s%s'", s.here.port, path)
 	r, err := s.here.read(ctx)
 	if err != nil {
 		return err
@@ -144,25 +150,10 @@ func (s *story) dotenv(context.Context) error {
 		want("the file was there before the function", s.first.HadFile, true))
 }
 
-// native is the event that Secrets Manager sends by itself when a label moves.
-// https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html
-func native(arn, versionID string) []byte {
-	event, err := json.Marshal(map[string]any{
-		"version": "0", "source": "aws.secretsmanager", "detail-type": "Secret Label Updated",
-		"account": awstest.Account, "region": awstest.Region, "time": time.Now().UTC().Truncate(time.Second),
-		"resources": []string{arn},
-		"detail":    map[string]string{"name": "prod/db", "labelUpdated": "AWSCURRENT", "versionId": versionID},
-	})
-	if err != nil {
-		panic(err) // there is nothing in it that cannot be marshalled
-	}
-	return event
-}
-
 func (s *story) rotation(ctx context.Context) error {
 	s.page.chapter("The password is rotated, and an event tells the function")
 	s.page.indented("aws.secretsmanager, Secret Label Updated: prod/db has a new AWSCURRENT")
-	if err := s.follow(ctx, native(s.rotate(2)), 2); err != nil {
+	if err := s.follow(ctx, s.rotate(2), 2); err != nil {
 		return err
 	}
 	p, err := s.everywhere(ctx, 2)
@@ -197,14 +188,14 @@ func (s *story) follow(ctx context.Context, event []byte, n int) error {
 }
 
 // everywhere checks that the nth password is the one in all places.
-func (s *story) everywhere(ctx context.Context, n int) (process, error) {
+func (s *story) everywhere(ctx context.Context, n int) (answer, error) {
 	r, err := s.here.read(ctx)
 	if err != nil {
-		return process{}, err
+		return answer{}, err
 	}
 	content, err := os.ReadFile(s.file)
 	if err != nil {
-		return process{}, err
+		return answer{}, err
 	}
 	p, err := s.invoke(ctx)
 	if err != nil {
@@ -224,7 +215,7 @@ func (s *story) everywhere(ctx context.Context, n int) (process, error) {
 	return p, nil
 }
 
-func (s *story) invoke(ctx context.Context) (process, error) {
+func (s *story) invoke(ctx context.Context) (answer, error) {
 	s.invoked++
 	return s.here.invoke(ctx)
 }

@@ -14,6 +14,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/bench/record"
+	"github.com/aws-secretsmanager/lambda-extension/test/chart"
 )
 
 func main() {
@@ -40,8 +43,8 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	p := &page{text: string(text), charts: map[string]chart{}}
-	var b benchmark
+	p := &page{text: string(text), charts: map[string]chart.Chart{}}
+	var b record.Report
 	var a []ages
 	var s soak
 	for _, source := range []struct {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/chart"
 )
 
 const emptyPage = `# Figures
@@ -35,7 +37,8 @@ const (
   {"name": "exec to ready, 5 secrets of 10 ms", "got": 25.94, "unit": "ms", "verdict": "told"},
   {"name": "calls | counted", "got": 1, "unit": "calls", "must": 1, "aim": 1, "verdict": "aim"}],
  "hits": [{"connections": 1, "ours": {"p50": 10, "p99": 1500, "cpu": 9, "second": 40000, "latency": [5, 10, 20]},
-           "bare": {"p50": 20, "p99": 3000, "cpu": 18, "second": 20000, "latency": [6, 20, 40]}}],
+           "bare": {"p50": 20, "p99": 3000, "cpu": 18, "second": 20000, "latency": [6, 20, 40]},
+           "ratio": {"p50": 0.55, "p99": 0.6, "cpu": 0.45, "second": 2.1}}],
  "starts": [{"secrets": 1, "before": 5, "calls": 10.5, "publish": 1, "ready": 0.25, "all": 16.7}]}`
 	ageJSON  = `[{"name": "ours", "old": [0.5, 1]}, {"name": "theirs", "old": [100, 300]}]`
 	soakJSON = `{"reads": 1000000, "seconds": 289.4, "wrong": 0, "rotations": 10000, "memoryWarm": 15000000, "memoryEnd": 16500000,
@@ -43,7 +46,7 @@ const (
 )
 
 // make runs the command over these sources and returns the page and the charts.
-func makePage(t *testing.T, page string, sources map[string]string) (string, map[string]chart, error) {
+func makePage(t *testing.T, page string, sources map[string]string) (string, map[string]chart.Chart, error) {
 	t.Helper()
 	dir := t.TempDir()
 	args := []string{"-page", filepath.Join(dir, "page.md"), "-charts", filepath.Join(dir, "charts")}
@@ -62,10 +65,10 @@ func makePage(t *testing.T, page string, sources map[string]string) (string, map
 	if readErr != nil {
 		t.Fatal(readErr)
 	}
-	charts := map[string]chart{}
+	charts := map[string]chart.Chart{}
 	files, _ := filepath.Glob(filepath.Join(dir, "charts", "*.json"))
 	for _, file := range files {
-		var c chart
+		var c chart.Chart
 		if err := read(file, &c); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +89,7 @@ func TestPage(t *testing.T) {
 		"| exec to ready, 5 secrets of 10 ms | 25.9 ms |  |  |  |",
 		`| calls \| counted | 1 | 1 |  |  |`,
 		"| 1 | this layer | 10.0 µs | 1,500 µs | 40,000 | 9.00 µs |",
-		"|  | ratio | **0.50×** | **0.50×** | **2.00×** | **0.50×** |",
+		"|  | ratio | **0.55×** | **0.60×** | **2.10×** | **0.45×** |",
 		"| 1 | 5.00 ms | 10.5 ms | 1.00 ms | 0.25 ms | 16.7 ms |",
 		"| theirs | 200 s | 300 s | 300 s | 300 s |",
 		"| resident memory after 10,000 reads · at the end · at most | 15.0 MB · 16.5 MB (1.10×) · 0.0 MB |",

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/chart"
+	"github.com/aws-secretsmanager/lambda-extension/test/markdown"
 )
 
 // ages is the JSON of TestAgeAfterRotation.
@@ -16,14 +19,14 @@ type ages struct {
 const ageEnd = 330
 
 func (p *page) addAges(all []ages) error {
-	share := chart{
+	share := chart.Chart{
 		Title: "Who still sees the old value after a rotation", Subtitle: "a TTL of 300 s each, an invocation every 3 s on average; the event arrives after 1 s",
-		Kind: "line", X: axis{Label: "seconds after the rotation", Max: new(float64(ageEnd))}, Y: axis{Label: "share of environments (%)", Max: new(100.0)},
+		Kind: "line", X: chart.Axis{Label: "seconds after the rotation", Max: new(float64(ageEnd))}, Y: chart.Axis{Label: "share of environments (%)", Max: new(100.0)},
 		Note: "Measured with the layer's own cache in virtual time.",
 	}
-	age := chart{
+	age := chart.Chart{
 		Title: "Age of the value that a function sees after a rotation", Subtitle: "for how long the value that is read has been out of date, mean of all environments",
-		Kind: "line", X: share.X, Y: axis{Label: "seconds out of date"}, Note: share.Note,
+		Kind: "line", X: share.X, Y: chart.Axis{Label: "seconds out of date"}, Note: share.Note,
 	}
 	rows := [][]string{{"", "mean", "half of the environments within", "90 % within", "all within"}}
 	for _, a := range all {
@@ -47,8 +50,8 @@ func (p *page) addAges(all []ages) error {
 
 // lines are how many of the environments have the old value at a time, and for how
 // long it has been out of date then: not at all where the new one is seen.
-func (a ages) lines() (share, mean series) {
-	share, mean = series{Name: a.Name}, series{Name: a.Name}
+func (a ages) lines() (share, mean chart.Series) {
+	share, mean = chart.Series{Name: a.Name}, chart.Series{Name: a.Name}
 	for i := range ageEnd + 1 {
 		x, old := float64(i), 0
 		for _, until := range a.Old {
@@ -83,18 +86,18 @@ func (p *page) addSoak(s soak) error {
 	if s.Reads < 1_000_000 || len(s.Memory) < 2 {
 		return fmt.Errorf("got %d reads, want those of a full run", s.Reads)
 	}
-	n := func(v int) string { return whole(float64(v)) }
+	n := func(v int) string { return markdown.Whole(v) }
 	mb := func(v float64) string { return fmt.Sprintf("%.1f MB", v/1e6) }
-	memory := series{Name: "resident memory"}
+	memory := chart.Series{Name: "resident memory"}
 	for i, v := range s.Memory {
 		memory.X = append(memory.X, 24*float64(i)/float64(len(s.Memory)-1))
 		memory.Y = append(memory.Y, v/1e6)
 	}
-	p.charts["soak-memory"] = chart{
+	p.charts["soak-memory"] = chart.Chart{
 		Title: "Resident memory over a day", Subtitle: fmt.Sprintf("%s reads, %s rotations and %s faults in %.0f s; a second stands for 300", n(s.Reads), n(s.Rotations), n(s.Faults), s.Seconds),
-		Kind: "line", X: axis{Label: "hours", Max: new(24.0), Ticks: []float64{0, 4, 8, 12, 16, 20, 24}},
-		Y: axis{Label: "MB", Max: new(max(1.3*s.MemoryWarm, slices.Max(s.Memory)) / 1e6)}, Series: []series{memory},
-		Marks: []mark{{"y", 1.2 * s.MemoryWarm / 1e6, "1.2 × that after 10,000 reads: the limit"}},
+		Kind: "line", X: chart.Axis{Label: "hours", Max: new(24.0), Ticks: []float64{0, 4, 8, 12, 16, 20, 24}},
+		Y: chart.Axis{Label: "MB", Max: new(max(1.3*s.MemoryWarm, slices.Max(s.Memory)) / 1e6)}, Series: []chart.Series{memory},
+		Marks: []chart.Mark{{Axis: "y", At: 1.2 * s.MemoryWarm / 1e6, Label: "1.2 × that after 10,000 reads: the limit"}},
 	}
 	return p.replace("soak", table([][]string{
 		{"what", "figure"},

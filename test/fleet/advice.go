@@ -13,22 +13,18 @@ type advice struct {
 
 func advices() []advice {
 	event, retries := "and the event", "and three retries"
-	alternating := func(s Scenario) Scenario {
-		s.Secret.SingleUser = false
-		return s
-	}
 	once := strategy(ttl, "event, restart of all")
 	once.Once = true
 	return []advice{
 		{
 			"some environments, alternating users", "the defaults, and the event",
 			"the old login works until the next rotation, and the TTL is over long before that",
-			alternating(sized(10, strategy(ttl, event))),
+			alternatingUsers(sized(10, strategy(ttl, event))),
 		},
 		{
 			"a hundred environments, alternating users", "the defaults, and the event; the interval of rotation longer than the TTL",
 			"the event reaches one of them; the others have the TTL's time, in which nobody is refused",
-			alternating(reference(strategy(ttl, event))),
+			alternatingUsers(reference(strategy(ttl, event))),
 		},
 		{
 			"a hundred environments, single user, code of your own", "`RefreshOnAuthError` or `POST /refresh`, in a loop with pauses of a second",
@@ -53,7 +49,7 @@ func advices() []advice {
 		{
 			"ten thousand environments, alternating users", "the defaults, and the event",
 			"nobody is refused; a longer TTL saves calls",
-			alternating(sized(10_000, strategy(ttl, event))),
+			alternatingUsers(sized(10_000, strategy(ttl, event))),
 		},
 		{
 			"hardly any traffic", "`SECRETS_MANAGER_TTL=3600`, and the event",
@@ -61,6 +57,11 @@ func advices() []advice {
 			rare(15*time.Minute, time.Hour),
 		},
 	}
+}
+
+func alternatingUsers(s Scenario) Scenario {
+	s.Secret.SingleUser = false
+	return s
 }
 
 // adviceTable has the figures of what is advised.

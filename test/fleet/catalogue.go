@@ -3,6 +3,8 @@ package fleet
 import (
 	"fmt"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/markdown"
 )
 
 const ttl = 5 * time.Minute // the default of SECRETS_MANAGER_TTL
@@ -203,7 +205,7 @@ var laterPeak = column{"after the first minute", func(r Result) string {
 			most = max(most, n)
 		}
 	}
-	return grouped(most)
+	return markdown.Whole(most)
 }}
 
 func burstTable() table {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/markdown"
 )
 
 // column is one figure of a table.
@@ -51,16 +53,7 @@ func (t table) markdown(result func(Scenario) Result) string {
 
 // place puts text between the marks of a name in page.
 func place(page, name, text string) (string, error) {
-	begin, end := "<!-- fleet: "+name+" -->\n", "<!-- end -->"
-	before, rest, ok := strings.Cut(page, begin)
-	if !ok {
-		return "", fmt.Errorf("the page has no %q", strings.TrimSpace(begin))
-	}
-	_, after, ok := strings.Cut(rest, end)
-	if !ok {
-		return "", fmt.Errorf("the page has no %q after %q", end, strings.TrimSpace(begin))
-	}
-	return before + begin + text + end + after, nil
+	return markdown.Replace(page, "<!-- fleet: "+name+" -->\n", "<!-- end -->", text)
 }
 
 // found returns what place put into page.
@@ -75,7 +68,7 @@ func found(page, name string) (string, bool) {
 
 // The figures.
 var (
-	environments = column{"environments", func(r Result) string { return grouped(r.Environments) }}
+	environments = column{"environments", func(r Result) string { return markdown.Whole(r.Environments) }}
 	oldShare     = column{"old version in the 5 min after", func(r Result) string { return percent(r.StaleShare) }}
 	oldUse       = column{"used for p50 · p90 · p99 · max", func(r Result) string { return spreadText(r.StaleUse) }}
 	lastUse      = column{"an environment's last use, p50 · p90 · p99 · max", func(r Result) string { return spreadText(r.LastUse) }}
@@ -85,14 +78,14 @@ var (
 	lastError    = column{"last error after", func(r Result) string { return seconds(r.FailedLast) }}
 	calls        = column{"calls an hour", func(r Result) string { return count(r.CallsPerHour) }}
 	price        = column{"$ a month", func(r Result) string { return dollars(r.MonthlyPrice()) }}
-	peak         = column{"calls in the busiest second", func(r Result) string { return grouped(r.PeakCalls) }}
+	peak         = column{"calls in the busiest second", func(r Result) string { return markdown.Whole(r.PeakCalls) }}
 	waits        = column{"warm reads that waited", func(r Result) string { return percent(r.WaitShare) }}
 	waitTime     = column{"for p50 · p99", func(r Result) string { return millis(r.Waits.P50) + " · " + millis(r.Waits.P99) }}
 	coldStarts   = column{"cold starts per rotation", func(r Result) string { return perRotation(r, r.ColdStarts) }}
 	reach        = column{"learnt from the event, per rotation", func(r Result) string { return perRotation(r, r.EventReach) }}
-	throttled    = column{"calls throttled", func(r Result) string { return grouped(r.Throttled) }}
-	turnedAway   = column{"invocations turned away", func(r Result) string { return grouped(r.TurnedAway) }}
-	valueless    = column{"errors for want of a value", func(r Result) string { return grouped(r.Unavailable) }}
+	throttled    = column{"calls throttled", func(r Result) string { return markdown.Whole(r.Throttled) }}
+	turnedAway   = column{"invocations turned away", func(r Result) string { return markdown.Whole(r.TurnedAway) }}
+	valueless    = column{"errors for want of a value", func(r Result) string { return markdown.Whole(r.Unavailable) }}
 )
 
 func spreadText(s Spread) string {
@@ -152,18 +145,9 @@ func perRotation(r Result, n int) string {
 func count(n float64) string {
 	switch {
 	case n == 0, n >= 9.95:
-		return grouped(int(n + 0.5))
+		return markdown.Whole(int(n + 0.5))
 	case n < 0.05:
 		return "< 0.1"
 	}
 	return fmt.Sprintf("%.1f", n)
-}
-
-// grouped writes n with commas between the thousands.
-func grouped(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

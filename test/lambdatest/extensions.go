@@ -28,32 +28,6 @@ type agent struct {
 	reported string // init/error or exit/error
 }
 
-// Report is what an extension, or the runtime, said about its own failure.
-type Report struct {
-	From    string // name of the extension, or "runtime"
-	Call    string // "init/error" or "exit/error"
-	Type    string // the header Lambda-Extension-Function-Error-Type, or the runtime's
-	Message string // errorMessage of the body
-	Body    []byte // as it was sent
-}
-
-// InitError returns the first report of an init error, or nil.
-func (l *Lambda) InitError() *Report { return l.report("init/error") }
-
-// ExitError returns the first report of an exit error, or nil.
-func (l *Lambda) ExitError() *Report { return l.report("exit/error") }
-
-func (l *Lambda) report(call string) *Report {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, r := range l.reports {
-		if r.Call == call {
-			return &r
-		}
-	}
-	return nil
-}
-
 // external returns the names of the extensions that belong to the function; mu is
 // held.
 func (l *Lambda) external() []string {
@@ -80,28 +54,6 @@ func (l *Lambda) agent(name string) *agent {
 		}
 	}
 	return nil
-}
-
-// refusal is an answer that Lambda gives to a mistake, and the broken rule.
-type refusal struct {
-	status        int
-	kind, message string
-	rule          rule
-	wrong         string // what was wrong and what was wanted
-}
-
-// refuse reports a mistake and answers it.
-func (l *Lambda) refuse(w http.ResponseWriter, f *refusal) {
-	if f.rule != "" {
-		l.violate(f.rule, "%s", f.wrong)
-	}
-	answer(w, f.status, map[string]string{"errorType": f.kind, "errorMessage": f.message})
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
 }
 
 func (l *Lambda) register(w http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,9 @@
 // [Lambda.GoRuntime] run either of them within the test. What calls the API
 // without having been started here takes part too, if [Options.ExtensionNames]
 // has its name. Nothing is restarted after a failure: start the parts anew.
+//
+// Windows has no signals: there the processes that are started are neither frozen
+// nor told by SIGTERM, and what they have started themselves may outlive them.
 package lambdatest
 
 import (

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -156,17 +155,14 @@ func (l *Lambda) start(p *Process, env []string, run func(context.Context) error
 		p.cmd.Env = merge(env, p.cmd.Env)
 		p.cmd.Stdout, p.cmd.Stderr = tee(p.cmd.Stdout, out), tee(p.cmd.Stderr, errs)
 		p.cmd.WaitDelay = 200 * time.Millisecond // children of it may hold its output
-		if p.cmd.SysProcAttr == nil {
-			p.cmd.SysProcAttr = &syscall.SysProcAttr{}
-		}
-		p.cmd.SysProcAttr.Setpgid = true
+		group(p.cmd)
 		if err := p.cmd.Start(); err != nil {
 			l.fail(&FunctionError{Type: "Extension.LaunchError", Message: err.Error()})
 			return fmt.Errorf("start %s: %w", p.name, err)
 		}
 		go l.watch(p, l.generation, func() error {
 			err := p.cmd.Wait()
-			_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // the children it left
+			send(p.cmd, kill) // the children it left
 			out.flush()
 			errs.flush()
 			return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -60,16 +59,7 @@ func (p *Process) signal(s signal) {
 		}
 		return
 	}
-	switch pid := p.cmd.Process.Pid; s {
-	case freeze:
-		_ = syscall.Kill(-pid, syscall.SIGSTOP)
-	case thaw:
-		_ = syscall.Kill(-pid, syscall.SIGCONT)
-	case terminate:
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	case kill:
-		_ = syscall.Kill(-pid, syscall.SIGKILL)
-	}
+	send(p.cmd, s)
 }
 
 // Restore is SnapStart's restore: it thaws the snapshot that the init made, and

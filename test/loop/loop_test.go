@@ -12,7 +12,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -33,6 +32,7 @@ import (
 	"github.com/aws-secretsmanager/lambda-extension/rotation/wiring"
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 var (
@@ -65,18 +65,6 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// noteSources opens every folder of sources: what a test opens is what go test takes
-// it to depend on, and it knows nothing of the binaries that are built here. Only a test is watched, and
-// TestMain is none.
-func noteSources(root string) error {
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "build") {
-			return filepath.SkipDir
-		}
-		return err
-	})
-}
-
 // loop is an account with everything in it.
 type loop struct {
 	t        *testing.T
@@ -102,7 +90,7 @@ const ahead = 8
 // TestEveryRotationArrives runs many rotations at once. An environment is one of
 // several of its function, so it is told of some rotations and not of others.
 func TestEveryRotationArrives(t *testing.T) {
-	if err := noteSources("../.."); err != nil {
+	if err := process.NoteSources("../.."); err != nil {
 		t.Fatal(err)
 	}
 	if *seed == 0 {

@@ -29,7 +29,7 @@ func init() {
 		},
 		{
 			Rule: "what stands before the first = is a name only if it is a variable's", File: "variables/reference.go",
-			Old: "if isVariableName(name) {", New: `if name != "" {`, Package: "./variables", Tests: "FuzzVariables",
+			Old: "if dotenv.IsName(name) {", New: `if name != "" {`, Package: "./variables", Tests: "FuzzVariables",
 		},
 		{
 			Rule: "a value with NUL becomes no variable", File: "variables/resolve.go",
@@ -41,7 +41,7 @@ func init() {
 		},
 		{
 			Rule: "a panic of the SDK over an answer ends no process", File: "cache/awssm/awssm.go",
-			Old: "out, err = nil, errPanic", New: "panic(errPanic)", Package: "./cache/awssm", Tests: "FuzzAnswers",
+			Old: "out, err = nil, fmt.Errorf(\"%w with a %T\", errPanic, v)", New: "panic(errPanic)", Package: "./cache/awssm", Tests: "FuzzAnswers",
 		},
 		{
 			Rule: "a version id fits into a header", File: "cache/awssm/awssm.go",

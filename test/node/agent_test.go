@@ -64,7 +64,7 @@ func (a *agent) control() *httptest.Server {
 	})
 	mux.HandleFunc("POST /native", func(w http.ResponseWriter, r *http.Request) {
 		name := r.FormValue("secret")
-		reply(w, json.RawMessage(native(a.aws.ARN(name), name, a.aws.Stages(name)["AWSCURRENT"])))
+		reply(w, json.RawMessage(awstest.LabelUpdated(a.aws.ARN(name), name, a.aws.Stages(name)["AWSCURRENT"])))
 	})
 	mux.HandleFunc("POST /deny", func(w http.ResponseWriter, _ *http.Request) {
 		a.aws.Fail(awstest.Fault{Kind: awstest.AccessDenied})

@@ -41,10 +41,10 @@ func TestLambdaExample(t *testing.T) {
 		}
 		expect(answer{"hello", "one", 7})
 		_, version := aws.Put("greetings", `{"GREETING":"good evening"}`)
-		ask[any](f, native(greetings, "greetings", version))
+		ask[any](f, string(awstest.LabelUpdated(greetings, "greetings", version)))
 		expect(answer{"good evening", "one", 7})
 		_, version = aws.Put("prod/db", `{"user":"two"}`)
-		ask[any](f, native(db, "prod/db", version))
+		ask[any](f, string(awstest.LabelUpdated(db, "prod/db", version)))
 		expect(answer{"good evening", "two", 7})
 	})
 }

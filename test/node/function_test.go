@@ -145,7 +145,9 @@ func (f *function) rotate(n int, event func(version string) string) {
 	}
 }
 
-func (f *function) native(version string) string { return native(f.arn, "db", version) }
+func (f *function) native(version string) string {
+	return string(awstest.LabelUpdated(f.arn, "db", version))
+}
 
 // fails invokes and returns why that failed.
 func (f *function) fails(event string) *lambdatest.FunctionError {

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 )
 
 const (
@@ -135,14 +133,6 @@ func project(t *testing.T, n node, files ...string) (dir string) {
 		}
 	}
 	return dir
-}
-
-// native is the event that Secrets Manager itself sends when the label AWSCURRENT moved.
-func native(arn, name, versionID string) string {
-	return fmt.Sprintf(`{"version":"0","id":"5f2b6c1e-8c5c-4c5e-9d1f-2f3a4b5c6d7e","detail-type":"Secret Label Updated",`+
-		`"source":"aws.secretsmanager","account":%q,"time":%q,"region":%q,"resources":[%q],`+
-		`"detail":{"name":%q,"labelUpdated":"AWSCURRENT","versionId":%q}}`,
-		awstest.Account, time.Now().UTC().Format(time.RFC3339), awstest.Region, arn, name, versionID)
 }
 
 // custom is the event that a rotation function sends.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/reserved"
 )
 
 // The suites run against an endpoint of their own, which does what the real one cannot be made to do.
@@ -17,7 +19,8 @@ func TestSuites(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no suites: %v", err)
 	}
-	each(t, 0, 0, func(t *testing.T, n node) { runSuites(t, n, nil, files...) })
+	env := []string{"RESERVED=" + reserved.Names(t, "../..")}
+	each(t, 0, 0, func(t *testing.T, n node) { runSuites(t, n, env, files...) })
 }
 
 // runSuites runs files with Node's own test runner.

@@ -42,14 +42,14 @@ type Agent struct {
 // When the test ends the process is killed, and what it printed is logged if the
 // test has failed.
 func StartAgent(t testing.TB, binary string, env ...string) (*Agent, error) {
-	ports, err := FreePorts(1)
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
 	a := &Agent{Out: &Output{}, cmd: exec.Command(binary), exited: make(chan struct{})}
 	a.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_TOKEN=" + Token,
-		portVariable + "=" + ports[0], fileVariable + "=" + filepath.Join(t.TempDir(), "secrets.env"),
+		portVariable + "=" + port, fileVariable + "=" + filepath.Join(t.TempDir(), "secrets.env"),
 	}, env...)
 	a.Port, a.File = a.variable(portVariable), a.variable(fileVariable)
 	a.URL = "http://127.0.0.1:" + a.Port

@@ -1,5 +1,6 @@
 // Package process runs programs for tests: it finds them ports, collects what they
-// print, and starts the layer's binary as the local agent.
+// print, starts the layer's binary as the local agent, and tells go test of the
+// sources that they are built of.
 //
 //	a, err := process.StartAgent(t, binary, "SECRET=prod/db")
 //	resp, err := http.Get(a.URL + "/ping")
@@ -66,6 +67,15 @@ func FreePorts(n int) (ports []string, err error) {
 		return nil, err
 	}
 	return ports, nil
+}
+
+// FreePort is one of [FreePorts].
+func FreePort() (string, error) {
+	ports, err := FreePorts(1)
+	if err != nil {
+		return "", err
+	}
+	return ports[0], nil
 }
 
 // Ports is [FreePorts] for the goroutine of a test.

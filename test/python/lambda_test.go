@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/lambdatest"
@@ -99,8 +98,7 @@ func (f *function) expect(value string, invocations int) seen {
 }
 
 func nativeEvent(arn, version string) string {
-	return `{"source":"aws.secretsmanager","detail-type":"Secret Label Updated","resources":["` + arn + `"],"time":"` +
-		time.Now().UTC().Format(time.RFC3339) + `","detail":{"name":"MySecret","labelUpdated":"AWSCURRENT","versionId":"` + version + `"}}`
+	return string(awstest.LabelUpdated(arn, "MySecret", version))
 }
 
 func password(value string) string { return `{"PASSWORD":"` + value + `"}` }

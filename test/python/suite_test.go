@@ -1,18 +1,14 @@
 package python
 
 import (
-	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
+	"github.com/aws-secretsmanager/lambda-extension/test/reserved"
 )
 
 // TestSuite runs the client's own tests with every interpreter that there is.
@@ -25,7 +21,7 @@ func TestSuite(t *testing.T) {
 			cmd.Env = []string{
 				"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "PYTHONPATH=" + layer, "PYTHONDONTWRITEBYTECODE=1",
 				"CONTROL=" + control(t, aws).URL, "ANCESTOR_README=" + readme, "EXAMPLES=" + absolute(t, "../../examples/python"),
-				"RESERVED=" + reserved(t),
+				"RESERVED=" + reserved.Names(t, "../.."),
 			}
 			out, err := cmd.CombinedOutput()
 			if err != nil {
@@ -54,35 +50,4 @@ func absolute(t testing.TB, path string) string {
 		t.Fatal(err)
 	}
 	return abs
-}
-
-// reserved returns, as JSON, the names that the extension sets no variable of, and one name of each family.
-func reserved(t *testing.T) string {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../variables/reserved.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for variable, suffix := range map[string]string{"reservedNames": "", "reservedFamilies": "X"} {
-		object := file.Scope.Lookup(variable)
-		if object == nil {
-			t.Fatalf("there is no %s any more", variable)
-		}
-		ast.Inspect(object.Decl.(ast.Node), func(n ast.Node) bool {
-			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-				name, err := strconv.Unquote(literal.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				names = append(names, name+suffix)
-			}
-			return true
-		})
-	}
-	list, err := json.Marshal(names)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(list)
 }

@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 		restart      bool
 	}{
 		// Nothing calls the wrapper for a bootstrap. This one follows rotations itself, and the next is run by the wrapper.
-		{"go", filepath.Join(built.tasks, "examples", "go"), []string{"/var/task/bootstrap"}, nil, false},
+		{"go", task(t, "examples/go"), []string{"/var/task/bootstrap"}, nil, false},
 		{"shell", folder("shell"), []string{"/var/task/bootstrap"}, nil, true},
 		{"java", folder("java"), []string{"/opt/secrets-wrapper", "/usr/bin/env", "java", "-cp", "/var/client/*:/var/client/classes", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda", "Greeting::handleRequest"}, map[string]string{"client": java}, false},
 		{"ruby", folder("ruby"), []string{"/opt/secrets-wrapper", "ruby", "/var/client/bootstrap.rb", "/var/task/function.rb"}, map[string]string{"client": stand}, false},

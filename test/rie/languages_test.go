@@ -59,7 +59,7 @@ func (l language) start(t *testing.T, aws *awstest.SecretsManager, vars ...strin
 		t.Fatal(err)
 	}
 	if l.name == "go" {
-		folder = filepath.Join(built.tasks, "languages", "go")
+		folder = task(t, "languages/go")
 	}
 	return start(t, options{
 		folder: folder, binds: l.binds,

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -21,7 +22,32 @@ import (
 var built struct {
 	rie   string // the emulator
 	opt   string // the unpacked layer
-	tasks string // a folder for each function, with its bootstrap
+	tasks string // a folder for each function in Go, with its bootstrap: see task
+}
+
+// sources are the folders of the functions in Go.
+var sources = map[string]string{
+	"plain": "./plain", "function": "./function", "languages/go": "./languages/go", "examples/go": "../../examples/go",
+}
+
+var building sync.Mutex
+
+// task builds a function, unless an earlier test has, and returns its folder.
+func task(t *testing.T, name string) string {
+	t.Helper()
+	building.Lock()
+	defer building.Unlock()
+	dir := filepath.Join(built.tasks, name)
+	bootstrap := filepath.Join(dir, "bootstrap")
+	if _, err := os.Stat(bootstrap); err == nil {
+		return dir
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-o", bootstrap, sources[name])
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("the sandbox cannot run: build %s: %v\n%s", name, err, out)
+	}
+	return dir
 }
 
 func TestMain(m *testing.M) {
@@ -35,12 +61,12 @@ func TestMain(m *testing.M) {
 func runTests(m *testing.M) (code int) {
 	dir, err := os.MkdirTemp("", "rie")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "rie:", err)
+		fmt.Fprintln(os.Stderr, "rie: no test was run:", err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
 	if err := prepare(dir); err != nil {
-		fmt.Fprintln(os.Stderr, "rie:", err)
+		fmt.Fprintln(os.Stderr, "rie: no test was run:", err)
 		return 1
 	}
 	return m.Run()
@@ -62,15 +88,6 @@ func prepare(dir string) (err error) {
 		return fmt.Errorf("unpack the layer (scripts/build-layer makes it): %w", err)
 	}
 	built.tasks = filepath.Join(dir, "tasks")
-	for name, from := range map[string]string{
-		"plain": "./plain", "function": "./function", "languages/go": "./languages/go", "examples/go": "../../examples/go",
-	} {
-		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(built.tasks, name, "bootstrap"), from)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", name, err, out)
-		}
-	}
 	return nil
 }
 

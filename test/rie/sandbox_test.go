@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -87,9 +88,9 @@ func start(t *testing.T, o options) *sandbox {
 	if o.function == "" {
 		o.function = "plain"
 	}
-	task := o.folder
-	if task == "" {
-		task = filepath.Join(built.tasks, o.function)
+	folder := o.folder
+	if folder == "" {
+		folder = task(t, o.function)
 	}
 	if o.opt == "" {
 		o.opt = built.opt
@@ -108,7 +109,7 @@ func start(t *testing.T, o options) *sandbox {
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
 		"AWS_LAMBDA_FUNCTION_TIMEOUT=20",
 		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + s.port,
-		"RIE_BINARY=" + built.rie, "RIE_OPT=" + o.opt, "RIE_TASK=" + task,
+		"RIE_BINARY=" + built.rie, "RIE_OPT=" + o.opt, "RIE_TASK=" + folder,
 		"RIE_HARDEN=" + o.harden, "RIE_LAUNCHER=" + o.launcher,
 		"RIE_BINDS=" + strings.Join(binds, " "),
 		"RIE_TMP=" + s.tmp,
@@ -119,20 +120,23 @@ func start(t *testing.T, o options) *sandbox {
 		Pdeathsig:  syscall.SIGKILL,
 	}
 	if err := s.cmd.Start(); err != nil {
-		t.Fatalf("start the emulator in namespaces of its own (root is needed): %v", err)
+		t.Fatalf("the sandbox cannot run: start the emulator in namespaces of its own (root is needed): %v", err)
 	}
 	go func() {
 		s.status = s.cmd.Wait()
 		close(s.exited)
 	}()
 	t.Cleanup(s.end)
-	s.waitFor("emulator to listen", func() bool {
+	listens := func() bool {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+ports[1])
 		if err == nil {
 			conn.Close()
 		}
 		return err == nil
-	})
+	}
+	if err := s.await(listens); err != nil {
+		t.Fatalf("the sandbox cannot run: wait for the emulator to listen: %v", err)
+	}
 	return s
 }
 
@@ -151,16 +155,23 @@ func (s *sandbox) end() {
 // waitFor polls until ok; the emulator's end or too long a wait fails the test.
 func (s *sandbox) waitFor(what string, ok func() bool) {
 	s.t.Helper()
+	if err := s.await(ok); err != nil {
+		s.t.Fatalf("wait for the %s: %v", what, err)
+	}
+}
+
+func (s *sandbox) await(ok func() bool) error {
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		select {
 		case <-s.exited:
-			s.t.Fatalf("the emulator ended (%v) while waiting for the %s", s.status, what)
+			return fmt.Errorf("the emulator ended: %v", s.status)
 		default:
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("waited %v for the %s", patience, what)
+			return fmt.Errorf("not within %v", patience)
 		}
 	}
+	return nil
 }
 
 // post sends one invocation. Two at once make the emulator panic, except in its mode of Managed Instances.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -18,12 +17,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
-// canary is in every value. It has no character that an escape would change.
-const canary = "c4n4ry-of-the-scan"
+// canary is in every value, and in all else that is protected. It has no character
+// that an escape would change.
+const (
+	canary = "c4n4ry-of-the-scan"
+	token  = canary + "-token"
+)
 
 // leaks lists the spellings of the canary that text has.
 func leaks(text string) (found []string) {
@@ -57,17 +59,12 @@ func TestLeaksAreSeen(t *testing.T) {
 }
 
 func TestNothingPrintsAValue(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "aws-secretsmanager")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/extension").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	allowCoreFiles(t)
 	for _, format := range []string{"Text", "JSON"} {
 		t.Run(format, func(t *testing.T) {
-			aws := awstest.New()
-			defer aws.Close()
-			aws.Put("db", `{"PASSWORD":"`+canary+`"}`)
-			a, err := process.StartAgent(t, binary, append(aws.Env(), "AWS_TOKEN="+process.Token, "SECRET=db",
+			aws := secretsManager(t)
+			a, err := process.StartAgent(t, binary, append(aws.Env(), "AWS_TOKEN="+token, "SECRET=db",
+				"AWS_SECRET_ACCESS_KEY="+canary+"-key", "AWS_SESSION_TOKEN="+canary+"-session",
 				"AWS_LAMBDA_LOG_FORMAT="+format, "PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL=debug")...)
 			if err != nil {
 				t.Fatal(err)
@@ -76,6 +73,8 @@ func TestNothingPrintsAValue(t *testing.T) {
 				t.Fatalf("the value is not served: %s", got)
 			}
 			request(t, "GET", a.URL+"/v1/db?key=none", "")
+			request(t, "GET", a.URL+"/v1/gone", "")
+			guess(t, a.URL+"/env")
 			arn, version := aws.Put("db", `{"PASSWORD":"`+canary+`-two"}`)
 			request(t, "POST", a.URL+"/rotation", `{"source":"aws.secretsmanager","detail-type":"Secret Label Updated","resources":["`+arn+`"],"detail":{"name":"db","labelUpdated":"AWSCURRENT","versionId":"`+version+`"}}`)
 			stats := request(t, "GET", a.URL+"/stats", "")
@@ -122,7 +121,7 @@ func request(t *testing.T, method, url, body string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-Aws-Parameters-Secrets-Token", process.Token)
+	req.Header.Set("X-Aws-Parameters-Secrets-Token", token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +132,24 @@ func request(t *testing.T, method, url, body string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// guess asks with a token that is almost right.
+func guess(t *testing.T, url string) {
+	t.Helper()
+	req, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Vault-Token", token+"s")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 403 || leaks(string(body)) != nil {
+		t.Errorf("a wrong token: got %d %q and %v", resp.StatusCode, body, err)
+	}
 }
 
 // look returns the process of program, and the argument lists of all processes.

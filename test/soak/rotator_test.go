@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/awstest"
 )
 
 // patience is how long a rotation may take to arrive once nothing is wrong.
@@ -52,19 +54,11 @@ func (r *rotator) rotate() {
 
 // delivery is one of the ways in which an event comes.
 func (r *rotator) delivery(secret, arn, id string) func() (int, []byte, error) {
-	post := func(target string, event map[string]any) func() (int, []byte, error) {
-		body := []byte(nil)
-		if event != nil {
-			body = marshal(event)
-		}
+	post := func(target string, body []byte) func() (int, []byte, error) {
 		return func() (int, []byte, error) { return r.post(context.Background(), r.client, target, body) }
 	}
-	native := map[string]any{
-		"version": "0", "source": "aws.secretsmanager", "detail-type": "Secret Label Updated",
-		"time": time.Now().UTC().Truncate(time.Second), "resources": []string{arn},
-		"detail": map[string]string{"name": secret, "labelUpdated": "AWSCURRENT", "versionId": id},
-	}
-	custom := map[string]any{"source": "secretsmanager", "detail-type": "Secret Rotation", "detail": map[string]string{"secretId": secret}}
+	native := awstest.LabelUpdated(arn, secret, id)
+	custom := marshal(map[string]any{"source": "secretsmanager", "detail-type": "Secret Rotation", "detail": map[string]string{"secretId": secret}})
 	switch n := r.random.IntN(10); {
 	case n < 4:
 		return post("/rotation", native)
@@ -77,8 +71,8 @@ func (r *rotator) delivery(secret, arn, id string) func() (int, []byte, error) {
 }
 
 // invokeWith has the function hand on the event.
-func (r *rotator) invokeWith(event map[string]any) (int, []byte, error) {
-	res, err := r.lambda.Invoke(context.Background(), marshal(event))
+func (r *rotator) invokeWith(event []byte) (int, []byte, error) {
+	res, err := r.lambda.Invoke(context.Background(), event)
 	if err == nil && res.Error != nil {
 		err = res.Error
 	}

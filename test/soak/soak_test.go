@@ -13,16 +13,16 @@ package soak
 import (
 	"flag"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws-secretsmanager/lambda-extension/test/process"
 )
 
 var (
@@ -68,22 +68,11 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// noteSources opens every folder of sources: what a test opens is what go test
-// takes it to depend on, and it knows nothing of the binary that is built here.
-func noteSources(root string) error {
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "build") {
-			return filepath.SkipDir
-		}
-		return err
-	})
-}
-
 func TestSoak(t *testing.T) {
 	if *requests < warmup {
 		t.Fatalf("-requests: got %d, want at least the %d of the warm-up", *requests, warmup)
 	}
-	if err := noteSources("../.."); err != nil {
+	if err := process.NoteSources("../.."); err != nil {
 		t.Fatal(err)
 	}
 	if *seed == 0 {

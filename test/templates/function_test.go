@@ -26,14 +26,14 @@ func TestFunction(t *testing.T) {
 	aws := awstest.New()
 	t.Cleanup(aws.Close)
 	_, first := aws.Put(secretName, `{"user":"app","password":"`+canary+`-one"}`)
-	l := startFunction(t, aws)
+	l := startFunction(t, lambdatest.Options{Env: aws.Env()})
 
 	if got := call[answer](t, l, `{}`); got.Secret != secretName || got.Version != first || fmt.Sprint(got.Keys) != "[password user]" {
 		t.Errorf("the function answers %+v, want version %s of the secret", got, first)
 	}
 
 	arn, second := aws.Put(secretName, `{"password":"`+canary+`-two"}`)
-	if got := call[rotated](t, l, native(arn, second)); !got.Rotated || !got.Changed || got.VersionID != second {
+	if got := call[rotated](t, l, string(awstest.LabelUpdated(arn, secretName, second))); !got.Rotated || !got.Changed || got.VersionID != second {
 		t.Errorf("the rotation answers %+v, want it changed to version %s", got, second)
 	}
 	calls := aws.CallCount("")
@@ -51,12 +51,12 @@ func TestFunctionFailsWithTheRotation(t *testing.T) {
 	aws := awstest.New()
 	t.Cleanup(aws.Close)
 	aws.Put(secretName, `{"password":"`+canary+`-one"}`)
-	l := startFunction(t, aws)
+	l := startFunction(t, lambdatest.Options{Env: aws.Env()})
 	call[answer](t, l, `{}`)
 
 	arn, second := aws.Put(secretName, `{"password":"`+canary+`-two"}`)
 	aws.Fail(awstest.Fault{Kind: awstest.AccessDenied})
-	res, err := l.Invoke(t.Context(), []byte(native(arn, second)))
+	res, err := l.Invoke(t.Context(), awstest.LabelUpdated(arn, secretName, second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +68,24 @@ func TestFunctionFailsWithTheRotation(t *testing.T) {
 	}
 }
 
+// TestFunctionOfSnapStart: it has no session token.
+func TestFunctionOfSnapStart(t *testing.T) {
+	aws, credentials := awstest.New(), awstest.NewCredentials(time.Hour)
+	t.Cleanup(aws.Close)
+	t.Cleanup(credentials.Close)
+	_, version := aws.Put(secretName, `{"password":"`+canary+`"}`)
+	l := startFunction(t, lambdatest.Options{
+		InitializationType: lambdatest.SnapStart, CredentialsURL: credentials.URL(), CredentialsToken: credentials.Token(),
+		Env: []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + aws.URL()},
+	})
+	if err := l.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := call[answer](t, l, `{}`); got.Version != version {
+		t.Errorf("the function answers %+v, want version %s", got, version)
+	}
+}
+
 type answer struct {
 	Secret, Version string
 	Keys            []string
@@ -76,13 +94,6 @@ type answer struct {
 type rotated struct {
 	Rotated, Changed bool
 	VersionID        string
-}
-
-// native is the event that Secrets Manager itself sends.
-func native(arn, versionID string) string {
-	return fmt.Sprintf(`{"version":"0","id":"0","detail-type":"Secret Label Updated","source":"aws.secretsmanager","account":%q,`+
-		`"time":%q,"region":%q,"resources":[%q],"detail":{"name":%q,"labelUpdated":"AWSCURRENT","versionId":%q}}`,
-		awstest.Account, time.Now().UTC().Format(time.RFC3339), awstest.Region, arn, secretName, versionID)
 }
 
 func call[T any](t *testing.T, l *lambdatest.Lambda, event string) T {
@@ -101,14 +112,13 @@ func call[T any](t *testing.T, l *lambdatest.Lambda, event string) T {
 	return v
 }
 
-func startFunction(t *testing.T, aws *awstest.SecretsManager) *lambdatest.Lambda {
+func startFunction(t *testing.T, o lambdatest.Options) *lambdatest.Lambda {
 	t.Helper()
 	dir := t.TempDir()
-	l := lambdatest.New(lambdatest.Options{
-		TB: t, Timeout: 10 * time.Second,
-		Env: append(aws.Env(), "SECRET="+secretName, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+process.Port(t),
-			"SECRETS_DOTENV_PATH="+filepath.Join(dir, "secrets.env")),
-	})
+	o.TB, o.Timeout = t, 10*time.Second
+	o.Env = append(o.Env, "SECRET="+secretName, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT="+process.Port(t),
+		"SECRETS_DOTENV_PATH="+filepath.Join(dir, "secrets.env"))
+	l := lambdatest.New(o)
 	t.Cleanup(l.Close)
 	if _, err := l.StartExtension(exec.Command(extension(t, dir))); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,8 @@ class SecretsManager(Base):
         def handler(event, context): ...
 
     It is loaded when it is made. A rotation event renews it, and so does every other event that comes to a decorated
-    handler, at most once a second and for at most half a second; should that fail the values stay, and the log says so.
+    handler, at most once a second (with SECRETS_RUNTIME_PROXY=on each time) and for at most half a second; should that fail
+    the values stay, and the log says so.
 
     Without a name it is what the references in the variable SECRET stand for, or in the one that secrets_key names: for
     `MySecret` the entries of that secret, for `DB_*=prod/db API_KEY=prod/api` those of DB_… and API_KEY.

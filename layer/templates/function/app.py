@@ -9,9 +9,11 @@ PORT = int(os.environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT") or 2773)
 
 
 def extension(method, path, body=None):
+    # With SnapStart there is the second one instead.
+    token = os.environ.get("AWS_SESSION_TOKEN") or os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
     connection = http.client.HTTPConnection("localhost", PORT)
     try:
-        connection.request(method, path, body, {"X-Aws-Parameters-Secrets-Token": os.environ["AWS_SESSION_TOKEN"]})
+        connection.request(method, path, body, {"X-Aws-Parameters-Secrets-Token": token})
         answer = connection.getresponse()
         data = answer.read()
     finally:

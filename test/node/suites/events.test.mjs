@@ -101,6 +101,13 @@ test('options: in SQS, a source that JSON spells otherwise', async (t) => {
   assert.deepEqual(await told(t, sqs({ ...custom, source: 'a"b' }), { source: 'a"b' }), [{ secretId: 'prod/db' }]);
 });
 
+test('options that repeat the variables leave the event, which has the time, to the extension', async (t) => {
+  assert.deepEqual(await told(t, custom, { source: 'secretsmanager', detailType: 'Secret Rotation', detailKey: 'secretId' }), [custom]);
+  env(t, { SECRETS_ROTATION_SOURCE: 'mine', SECRETS_ROTATION_DETAIL_TYPE: 'Rotated', SECRETS_ROTATION_DETAIL_KEY: 'id' });
+  for (const event of [mine('prod/db', 'v2'), sqs(mine('prod/db', 'v2'))]) assert.deepEqual(await told(t, event, options), [event]);
+  assert.deepEqual(await told(t, { ...mine('prod/db', 'v2'), source: 'other' }, { source: 'other' }), [{ secretId: 'prod/db', versionId: 'v2' }]);
+});
+
 test('the variables of the function count where there are no options', async (t) => {
   env(t, { SECRETS_ROTATION_SOURCE: 'mine', SECRETS_ROTATION_DETAIL_TYPE: 'Rotated', SECRETS_ROTATION_DETAIL_KEY: 'id' });
   assert.deepEqual(await told(t, mine('prod/db', 'v2')), [mine('prod/db', 'v2')]);

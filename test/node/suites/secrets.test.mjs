@@ -2,11 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { Endpoint, canary, context, custom, env, fresh, native, passed } from './endpoint.mjs';
+import { Endpoint, canary, context, custom, env, fresh, home, native, passed } from './endpoint.mjs';
+
+const { RESERVED, FAMILIES } = createRequire(home)('./lib/names.js');
 
 const record = (value) => ({
   ARN: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-a1b2c3', Name: 'prod/db', VersionId: 'v1', VersionStages: ['AWSCURRENT'],
@@ -147,6 +150,16 @@ test('SECRETS_FAKE is the secrets of a unit test', async (t) => {
   assert.deepEqual(handler(7, context()), [7, 'pw2']);
   assert.deepEqual([process.env.NUMBER, await secrets.load().then((v) => ({ ...v }))], [undefined, { PASSWORD: 'pw2' }]);
   assert.deepEqual(e.requests, []);
+});
+
+test('SECRETS_FAKE sets no variable that the extension does not set', async (t) => {
+  const reserved = JSON.parse(process.env.RESERVED); // of the extension's sources, one name of each family
+  assert.ok(reserved.length > 80);
+  const near = ['SECRETLY', 'PATHS', 'AWSX', 'PYTHO', 'HTTP_PROXY', 'MY_AWS_', 'LD', 'path', '_', 'TZ', 'LANG'];
+  const { secrets } = await start(t);
+  env(t, { SECRETS_FAKE: JSON.stringify(Object.fromEntries([...reserved, ...near].map((name) => [name, 'x']))) });
+  assert.deepEqual(new Set(Object.keys(secrets.env)), new Set(near));
+  assert.deepEqual(new Set([...RESERVED, ...FAMILIES.map((family) => `${family}X`)]), new Set(reserved));
 });
 
 test('SECRETS_FAKE that is no object is an error without its value', async (t) => {
