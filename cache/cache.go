@@ -29,12 +29,12 @@ import (
 type Fetch func(ctx context.Context, q Query) (*Secret, error)
 
 // Options configure a [Cache]. The zero value fetches on every read, serves
-// nothing stale, waits for a fetch without limit and keeps no entry.
+// nothing stale, waits for a fetch without limit and keeps the last entry alone.
 type Options struct {
 	TTL      time.Duration // how long a value is current; 0 fetches on every read
 	MaxStale time.Duration // how long past TTL a value may be served while fetches fail
 	Timeout  time.Duration // of one fetch with its retries; 0 is no limit
-	Size     int           // entries kept, those of Named secrets beyond it
+	Size     int           // entries kept; those of Named secrets and the last one read stay also beyond it
 	Named    []string      // ids that are always kept and refreshed ahead of their expiry
 
 	// Changed is called, with no lock held, after a fetch changed or dropped the

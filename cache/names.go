@@ -160,10 +160,6 @@ func (c *Cache) rekey(e *entry, arn string) (named bool) {
 	if into.named {
 		c.order.remove(into)
 	}
-	if e.secret != nil && e.settled > into.settled {
-		into.secret, into.fetched, into.settled, into.ttl = e.secret, e.fetched, e.settled, e.ttl
-		into.loaded, into.old = true, e.old
-	}
 	if next := e.next; next != nil {
 		e.next = nil
 		c.enqueue(into, next)

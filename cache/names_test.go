@@ -195,7 +195,7 @@ func TestAnEarlierFetchOfTheOldSecretDoesNotBringItBack(t *testing.T) {
 		c := New(u.fetch, options("db"))
 		get(t, c, "db", "one", Miss)
 		u.latency = time.Second
-		go func() { _, _ = c.GetNow(t.Context(), Query{ID: "db"}) }()
+		go fetchNow(t, c, "db", "v2") // what overtakes it
 		synctest.Wait()
 		u.latency = 0
 		u.remake("db", "ZyXwVu")

@@ -61,8 +61,8 @@ func init() {
 			Old: "early := !snapshot && (", New: "early := (", Package: emulated, Tests: "TestSnapStart",
 		},
 		{
-			Rule: "the first event after a restore loads", File: "cmd/extension/lambda.go",
-			Old: "		return a.load(ctx)\n", New: "		return nil\n", Package: emulated, Tests: "TestSnapStart",
+			Rule: "the first event after a restore loads", File: "cmd/extension/agent.go",
+			Old: "		a.restored = a.load(ctx)\n", New: "", Package: emulated, Tests: "TestSnapStart",
 		},
 		{
 			Rule: "SHUTDOWN waits for the requests under way", File: "localhttp/server.go",

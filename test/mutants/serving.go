@@ -18,6 +18,10 @@ func init() {
 		rule("the server is gone only when the last refusal is", server, "	s.conns.refusals.Wait()\n", "", "TestShutdownWaitsForRefusals"),
 		rule("a shutdown cuts off what lasts too long", server, "		_ = s.http.Close()\n", "", "TestShutdownCutsOffWhatLastsTooLong"),
 		rule("the endpoint is served on loopback alone", server, "ok && !a.IP.IsLoopback()", "ok && a == nil", "TestServeOnlyOnLoopback"),
+		mutant{
+			Rule: "a rotation that comes first after a snapshot waits for the load", File: "localhttp/rotation.go",
+			Old: "	h.invoked(ctx)\n", New: "", Package: "./cmd/extension", Tests: "TestRotationAfterASnapshotWaitsForTheLoad",
+		},
 		rule("rotations of one batch run side by side", "localhttp/rotation.go", "		wg.Go(func() {", "		func(f func()) { f() }(func() {", "TestRotationsRunSideBySide"),
 		rule("a runtime is replaced once for a change", restart, "	s.running, s.ordered = v, true\n", "	s.ordered = true\n", "TestOneReplacementForEachChange"),
 		rule("a replacement that nobody began is due for the next call", restart, "	case <-ctx.Done(): //", "	case <-ctx.Done():\n		s.running = v //", "TestOrderThatNobodyTakes"),
