@@ -9,7 +9,8 @@ import (
 // Load fetches ids side by side and returns when all are there or have failed,
 // at the latest when ctx ends, with an error for each id that has no value.
 // Fetches that take longer go on and are kept when they arrive; what failed for the
-// moment is tried again by the next read. The end of ctx is also how long reads of a [Options.Named] secret wait for its first load.
+// moment is tried again by the next read. The end of ctx is also how long reads of a
+// [Options.Named] secret wait for its first load.
 func (c *Cache) Load(ctx context.Context, ids []string) map[string]error {
 	c.mu.Lock()
 	if by, ok := ctx.Deadline(); ok {
@@ -80,37 +81,4 @@ func notLoaded(id string) error {
 	e.Message = "the secret has not been loaded yet: no answer in time"
 	e.Err = errors.Join(ErrNotLoaded, e.Err)
 	return e
-}
-
-// Snapshot keeps everything that is fetched from now on out of the cache, so that
-// no value is part of a SnapStart snapshot. [Cache.Restore] ends it.
-func (c *Cache) Snapshot() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.snapshot = true
-	c.reset()
-}
-
-// Restore ends what [Cache.Snapshot] began. Fetches that were under way do not
-// count any more: their connections did not survive the snapshot.
-func (c *Cache) Restore() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.snapshot = false
-	c.reset()
-}
-
-func (c *Cache) warnOfSnapshot() {
-	if !c.warned {
-		c.warned = true
-		c.o.Log.Warn("secrets were read during SnapStart's initialization: what the function keeps of them is now in its snapshot")
-	}
-}
-
-func (c *Cache) reset() {
-	clear(c.entries)
-	c.order = lru{}
-	account := c.names.account
-	c.names = newNames()
-	c.names.account = account
 }

@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	// refreshEvery bounds what callers of Refresh can cost: one fetch a second.
-	refreshEvery = time.Second
 	// Secrets Manager is eventually consistent: a read just after a rotation can
 	// return the version before. These are the pauses between looks.
 	firstPause = 100 * time.Millisecond
@@ -27,46 +25,6 @@ const (
 	// pending labels a version that a rotation has made and not yet made current.
 	pending = "AWSPENDING"
 )
-
-// Refresh makes sure that a value is not older than the call, for a caller to
-// whom the value it has, of version ifVersion, was refused. It fetches, unless
-// the held version is another than ifVersion already, or the last fetch began
-// less than a second ago: then that one's outcome is the answer. changed reports
-// whether the version differs from ifVersion or, where that is empty, from the one
-// held when Refresh was called.
-func (c *Cache) Refresh(ctx context.Context, id, ifVersion string) (a Answer, changed bool, err error) {
-	c.mu.Lock()
-	e := c.entry(Query{ID: id})
-	before := ifVersion
-	if e.usable(c.o) {
-		if ifVersion == "" {
-			before = e.secret.VersionID
-		} else if e.secret.VersionID != ifVersion {
-			defer c.mu.Unlock()
-			c.count(e, Hit)
-			return e.answer(Hit), true, nil
-		}
-	}
-	f, recent := e.last, false
-	if f != nil && f.began.age() < refreshEvery {
-		recent = true
-	} else {
-		f = c.startFresh(e, noted)
-	}
-	c.mu.Unlock()
-
-	if err := c.wait(ctx, e, f); err != nil {
-		return Answer{}, false, err
-	}
-	m := Refreshed
-	if recent {
-		m = Miss // which falls back on the held value
-	}
-	if a, err = c.answer(e, f, m); err != nil {
-		return Answer{}, false, err
-	}
-	return a, a.Secret.VersionID != before, nil
-}
 
 // Change is what a rotation event tells: a secret has a new current version.
 type Change struct {
@@ -250,14 +208,6 @@ func await(ctx context.Context, f *flight) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// Holds reports whether the secret that id means is named here or held.
-func (c *Cache) Holds(id string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, held := c.heldAs(Change{ID: id})
-	return held
 }
 
 // heldAs returns the id by which the changed secret is known here. An entry that

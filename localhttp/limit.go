@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// conns counts the connections of a server. It learns of them from the ConnState
-// hook instead of wrapping each: net/http needs the real one to close it softly.
+// conns counts the connections of a server. It learns of their beginning and end
+// from the ConnState hook.
 type conns struct {
 	max int
 
@@ -24,7 +24,7 @@ type conns struct {
 }
 
 // observe is the server's ConnState hook. It is called with StateNew before the
-// next Accept, so that Accept always sees the exact number.
+// next Accept of the same listener: two listeners may be one over the limit.
 func (c *conns) observe(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:

@@ -167,9 +167,6 @@ func (h *handler) refresh(w http.ResponseWriter, r *http.Request, q *query) {
 
 func (h *handler) stats(w http.ResponseWriter, _ *http.Request, _ *query) {
 	s := h.cache.Stats()
-	if s.Secrets == nil {
-		s.Secrets = []cache.SecretStats{}
-	}
 	writeJSON(w, http.StatusOK, struct {
 		cache.Stats
 		Goroutines int `json:"goroutines"` // of the process; many more than connections are a leak

@@ -42,8 +42,9 @@ func Client(c *client.Client) Option { return func(o *options) { o.client = c } 
 
 // RenewEvery sets how old the variables may be, as the extension last told them,
 // when the handler is called: a second unless set, and nothing where the Runtime
-// API proxy answers the rotation events. 0 asks before every invocation; a negative d never asks, so that only a rotation event that reaches
-// this very execution environment renews them.
+// API proxy answers the rotation events. 0 asks before every invocation; a negative
+// d never asks, so that only a rotation event that reaches this very execution
+// environment renews them.
 func RenewEvery(d time.Duration) Option { return func(o *options) { o.every = d } }
 
 // Logger sets where the shim reports what it does not return: slog.Default

@@ -65,8 +65,8 @@ func init() {
 		rule("a rotation forgets the other labels", rotate, "	c.forgetSecretButCurrent(e)\n", "", "TestRotationDropsOtherStagesAndVersions|TestModel"),
 		rule("so it does where no fetch has told whose they are", rotate, "alike(k.secret, e.key.secret)", "k.secret == e.key.secret", "TestRotationDropsLabelsThatMayBeItsSecrets"),
 		rule("a rotation over a restore goes on with the entry that is read now", rotate, "	e = c.alive(e)\n", "	e = e.home()\n", "TestWhatGoesOnOverARestoreReachesTheEntryThatIsRead"),
-		rule("a refresh makes no fetch where another version is held than was refused", rotate, "e.secret.VersionID != ifVersion {", "false {", "TestRefresh"),
-		rule("refreshes cost a fetch a second", rotate, "f != nil && f.began.age() < refreshEvery", "false", "TestRefresh|TestConcurrentRefreshesShareFetchesThatBeginAfterTheCall"),
+		rule("a refresh makes no fetch where another version is held than was refused", "cache/refresh.go", "e.secret.VersionID != ifVersion {", "false {", "TestRefresh"),
+		rule("refreshes cost a fetch a second", "cache/refresh.go", "f != nil && f.began.age() < refreshEvery", "false", "TestRefresh|TestConcurrentRefreshesShareFetchesThatBeginAfterTheCall"),
 		// Names.
 		rule("a read by the ARN of a secret that is gone gets no other secret", reads, "			continue\n		}\n		return c.answer(e, f, Miss)", "		}\n		return c.answer(e, f, Miss)", "TestModel"),
 		rule("nor does one that asks for a fetch", reads, "			continue\n		}\n		return c.answer(e, f, Refreshed)", "		}\n		return c.answer(e, f, Refreshed)", "TestModel"),
@@ -83,8 +83,8 @@ func init() {
 		rule("what was loaded by ARN has a name when the account is told", reads, "			c.names.learn(e.secret.ARN, e.secret, e.settled)\n", "			_ = e\n", "TestTheAccountIsToldLate"),
 		// Snapshots.
 		rule("nothing is kept in a snapshot", flight, "	if f.snapshot {\n		return false\n	}\n", "", "TestNothingIsKeptInASnapshot|TestModel"),
-		rule("nothing is served from before a snapshot", ahead, "	c.snapshot = true\n	c.reset()\n", "	c.snapshot = true\n", "TestNothingIsKeptInASnapshot|TestModel"),
-		rule("nothing is served from before a restore", ahead, "	c.snapshot = false\n	c.reset()\n", "	c.snapshot = false\n", "TestAFetchFromBeforeTheRestoreDoesNotCount|TestModel"),
+		rule("nothing is served from before a snapshot", "cache/snapshot.go", "	c.snapshot = true\n	c.reset()\n", "	c.snapshot = true\n", "TestNothingIsKeptInASnapshot|TestModel"),
+		rule("nothing is served from before a restore", "cache/snapshot.go", "	c.snapshot = false\n	c.reset()\n", "	c.snapshot = false\n", "TestAFetchFromBeforeTheRestoreDoesNotCount|TestModel"),
 		// Entries.
 		rule("entries beyond the size go", flight, "	c.evict()\n", "", "TestNoGrowthOverManyIds|TestModel"),
 		rule("an entry with a fetch under way stays", order, "len(victim.running) == 0 && victim", "victim", "TestAnEntryWithAFetchUnderWayIsNotEvicted"),

@@ -48,9 +48,9 @@ func init() {
 		// A connection after a freeze.
 		cell("a connection from before a freeze is not used after it", "cache/awssm/transport.go", "IdleConnTimeout:        idleTimeout,", "", "(clock|freeze)"),
 		// What asks for a fetch.
-		cell("a refresh fetches", rotate, "f != nil && f.began.age() < refreshEvery", "f != nil", "refresh"),
-		cell("a refresh that fails says so", rotate, "	m := Refreshed\n", "	m := Miss\n", "refresh"),
-		cell("a value is stale once a refresh of it failed", rotate, "		f = c.startFresh(e, noted)\n", "		f = c.startFresh(e, ignored)\n", "refresh"),
+		cell("a refresh fetches", "cache/refresh.go", "f != nil && f.began.age() < refreshEvery", "f != nil", "refresh"),
+		cell("a refresh that fails says so", "cache/refresh.go", "	m := Refreshed\n", "	m := Miss\n", "refresh"),
+		cell("a value is stale once a refresh of it failed", "cache/refresh.go", "		f = c.startFresh(e, noted)\n", "		f = c.startFresh(e, ignored)\n", "refresh"),
 		cell("a rotation tries again what may pass", rotate, "	case err != nil:\n		return false, nil\n", "	case err != nil:\n		return true, err\n", "rotation"),
 		cell("a rotation does not try again what stays", rotate, "err != nil && !AsError(ch.ID, err).Transient()", "false", "rotation"),
 		cell("a rotation ends before its invocation does", "localhttp/rotation.go", "return max(left-reserve, left/2)", "return left + 3*time.Second", "rotation"),

@@ -17,7 +17,7 @@ func init() {
 			Old: "ttlJitter     = 0.1", New: "ttlJitter     = 0.001", Package: fleet, Tests: "TestJitterSpreadsWhatStartedTogether",
 		},
 		{
-			Rule: "code that was refused gets a fresh value", File: "cache/rotate.go",
+			Rule: "code that was refused gets a fresh value", File: "cache/refresh.go",
 			Old: "f != nil && f.began.age() < refreshEvery", New: "f != nil", Package: fleet, Tests: "TestRefusedLogins",
 		},
 		{

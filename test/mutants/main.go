@@ -1,7 +1,7 @@
 // Command mutants shows that the tests hold the rules: it breaks one line at a time
 // and wants the test that is named for it to fail.
 //
-//	go run ./test/mutants                 # every rule: half an hour
+//	go run ./test/mutants                 # every rule: about an hour
 //	go run ./test/mutants -run flight     # those whose rule, file or package of tests matches
 //	go run ./test/mutants -list           # the rules as docs/rules.md has them, without a run
 //
