@@ -118,11 +118,11 @@ func (a *agent) listen() ([]net.Listener, error) {
 	}
 	v6, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(a.cfg.Port)))
 	switch {
-	case errors.Is(err, errNoAddress), errors.Is(err, errNoFamily):
-		return []net.Listener{v4}, nil
-	case err != nil:
+	case errors.Is(err, errTaken):
 		_ = v4.Close()
 		return nil, notListening(err, a.cfg.Port, variable)
+	case err != nil: // there is no IPv6
+		return []net.Listener{v4}, nil
 	}
 	return []net.Listener{v4, v6}, nil
 }

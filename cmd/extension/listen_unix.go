@@ -4,9 +4,5 @@ package main
 
 import "syscall"
 
-// Why nothing can listen: the port is taken, or there is no IPv6.
-const (
-	errTaken     = syscall.EADDRINUSE
-	errNoAddress = syscall.EADDRNOTAVAIL
-	errNoFamily  = syscall.EAFNOSUPPORT
-)
+// errTaken is why nothing can listen on a port that another process has.
+const errTaken = syscall.EADDRINUSE
