@@ -196,6 +196,7 @@ func TestAnEntryWithAFetchUnderWayIsNotEvicted(t *testing.T) {
 		for _, id := range []string{"a", "b", "c", "a"} { // b and c arrive, and make room, while a is under way
 			wg.Go(func() { _, _ = c.Get(t.Context(), Query{ID: id}) })
 			time.Sleep(600 * time.Millisecond)
+			synctest.Wait()
 			u.latency = 500 * time.Millisecond
 		}
 		wg.Wait()
