@@ -58,9 +58,11 @@ func TestWithoutAFileSecretsLoadWhileTheRuntimeStarts(t *testing.T) {
 	s.shutdown()
 }
 
-func TestSnapStartKeepsNothingOfTheSnapshot(t *testing.T) {
+// newSnapStage returns an environment whose snapshot was just taken.
+func newSnapStage(t *testing.T) *stage {
+	t.Helper()
 	credentials := awstest.NewCredentials(time.Hour)
-	defer credentials.Close()
+	t.Cleanup(credentials.Close)
 	s := newStage(t, lambdatest.Options{
 		InitializationType: lambdatest.SnapStart, CredentialsURL: credentials.URL(), CredentialsToken: credentials.Token(),
 	}, map[string]string{
@@ -68,6 +70,11 @@ func TestSnapStartKeepsNothingOfTheSnapshot(t *testing.T) {
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials.URL(), "AWS_CONTAINER_AUTHORIZATION_TOKEN": credentials.Token(),
 	})
 	s.started()
+	return s
+}
+
+func TestSnapStartKeepsNothingOfTheSnapshot(t *testing.T) {
+	s := newSnapStage(t)
 	if got := s.aws.CallCount(""); got != 0 {
 		t.Errorf("%d secrets were fetched into the snapshot", got)
 	}
@@ -99,15 +106,7 @@ func TestSnapStartKeepsNothingOfTheSnapshot(t *testing.T) {
 }
 
 func TestRotationAfterASnapshotWaitsForTheLoad(t *testing.T) {
-	credentials := awstest.NewCredentials(time.Hour)
-	defer credentials.Close()
-	s := newStage(t, lambdatest.Options{
-		InitializationType: lambdatest.SnapStart, CredentialsURL: credentials.URL(), CredentialsToken: credentials.Token(),
-	}, map[string]string{
-		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
-		"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials.URL(), "AWS_CONTAINER_AUTHORIZATION_TOKEN": credentials.Token(),
-	})
-	s.started()
+	s := newSnapStage(t)
 	if err := s.lambda.Restore(t.Context()); err != nil {
 		t.Fatal(err)
 	}
